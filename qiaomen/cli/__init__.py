@@ -1,0 +1,5 @@
+"""Commands of a few lines."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,1 @@
+"""The outside world: push, CRM; the only network code."""

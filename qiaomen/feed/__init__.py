@@ -1,0 +1,1 @@
+"""Subscriptions, digest budget, what to push to whom."""

@@ -1,0 +1,1 @@
+"""All relation kinds in one graph: kernels, paths, control, groups."""

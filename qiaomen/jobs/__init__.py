@@ -1,0 +1,1 @@
+"""The order of steps; the only code that reads and then writes the lake."""

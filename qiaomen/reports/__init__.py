@@ -1,0 +1,1 @@
+"""The company profile (one record for CLI, API and page), exports."""

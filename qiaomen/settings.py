@@ -1,0 +1,1 @@
+"""Settings: frozen, read once at entry. Replaced soon by the full reader."""
