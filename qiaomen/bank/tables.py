@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-from qiaomen.vocab import Column as C
-from qiaomen.vocab import DataClass, loaded_table
+from qiaomen.vocab import Column, DataClass, loaded_table
 
 INSTITUTION_RECORDS: Final = loaded_table(
     "institution_records",
     "bank",
     "One row per institution of the bank.",
     (
-        C("institution_code", "string", "code"),
-        C("name", "string", "name"),
-        C("unit_type", "string", "head_office, branch, sub_branch"),
-        C("parent_code", "string", "the institution above; null for the head office"),
+        Column("institution_code", "string", "code"),
+        Column("name", "string", "name"),
+        Column("unit_type", "string", "head_office, branch, sub_branch"),
+        Column("parent_code", "string", "the institution above; null for the head office"),
         C(
             "region_codes",
             "string",
             "division codes it covers, separated by `;` (a prefix of 2, 4 or 6 digits covers all below)",
         ),
-        C("traits", "string", "科技, 普惠, 绿色, 涉农, 外汇, 产业专营, separated by `;`"),
-        C("park_codes", "string", "parks it covers, separated by `;`"),
-        C("address", "string", "address"),
-        C("lon", "float64", "degrees east"),
-        C("lat", "float64", "degrees north"),
+        Column("traits", "string", "科技, 普惠, 绿色, 涉农, 外汇, 产业专营, separated by `;`"),
+        Column("park_codes", "string", "parks it covers, separated by `;`"),
+        Column("address", "string", "address"),
+        Column("lon", "float64", "degrees east"),
+        Column("lat", "float64", "degrees north"),
     ),
 )
 
@@ -34,14 +33,14 @@ STAFF_RECORDS: Final = loaded_table(
     "bank",
     "One row per post of a member of staff.",
     (
-        C("staff_no", "string", "staff number"),
-        C("name", "string", "name", DataClass.SENSITIVE),
-        C("role", "string", "a Role"),
-        C("institution_code", "string", "institution of the post"),
-        C("capacity", "int64", "open tasks at most; null is the default"),
-        C("specialities", "string", "chains or traits, separated by `;`"),
-        C("phone", "string", "telephone", DataClass.SENSITIVE),
-        C("since", "date", "post held from"),
-        C("until", "date", "post held until; null is open"),
+        Column("staff_no", "string", "staff number"),
+        Column("name", "string", "name", DataClass.SENSITIVE),
+        Column("role", "string", "a Role"),
+        Column("institution_code", "string", "institution of the post"),
+        Column("capacity", "int64", "open tasks at most; null is the default"),
+        Column("specialities", "string", "chains or traits, separated by `;`"),
+        Column("phone", "string", "telephone", DataClass.SENSITIVE),
+        Column("since", "date", "post held from"),
+        Column("until", "date", "post held until; null is open"),
     ),
 )

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from qiaomen.vocab import Column as C
-from qiaomen.vocab import Table, loaded_table
+from qiaomen.vocab import Column, Table, loaded_table
 
 CHAIN_NODE_RECORDS: Final = loaded_table(
     "chain_node_records",
     "chains",
     "One row per node of a chain that a source supplies (beside the catalogue's own).",
     (
-        C("chain_code", "string", "chain"),
-        C("chain_name", "string", "chain in words"),
-        C("sector", "string", "one of the nine sectors; null is unknown"),
-        C("node_code", "string", "node, unique over all chains"),
-        C("node_name", "string", "node in words"),
-        C("parent_code", "string", "node above; null for a top node"),
-        C("stage", "string", "upstream, midstream, downstream; null is unknown"),
-        C("keywords", "string", "goods and scope words, separated by `;`"),
-        C("excludes", "string", "words that rule it out, separated by `;`"),
+        Column("chain_code", "string", "chain"),
+        Column("chain_name", "string", "chain in words"),
+        Column("sector", "string", "one of the nine sectors; null is unknown"),
+        Column("node_code", "string", "node, unique over all chains"),
+        Column("node_name", "string", "node in words"),
+        Column("parent_code", "string", "node above; null for a top node"),
+        Column("stage", "string", "upstream, midstream, downstream; null is unknown"),
+        Column("keywords", "string", "goods and scope words, separated by `;`"),
+        Column("excludes", "string", "words that rule it out, separated by `;`"),
     ),
 )
 
@@ -29,9 +28,9 @@ NODE_LINK_RECORDS: Final = loaded_table(
     "chains",
     "One row per statement that one node supplies another.",
     (
-        C("from_node", "string", "upstream node code or name"),
-        C("to_node", "string", "downstream node code or name"),
-        C("weight", "float64", "strength as the source gives it"),
+        Column("from_node", "string", "upstream node code or name"),
+        Column("to_node", "string", "downstream node code or name"),
+        Column("weight", "float64", "strength as the source gives it"),
     ),
 )
 
@@ -40,8 +39,8 @@ GOODS_RECORDS: Final = loaded_table(
     "chains",
     "One row per goods name.",
     (
-        C("goods_name", "string", "as cleaned"),
-        C("node_code", "string", "node it belongs to; null is unknown"),
+        Column("goods_name", "string", "as cleaned"),
+        Column("node_code", "string", "node it belongs to; null is unknown"),
     ),
 )
 
@@ -50,8 +49,8 @@ GOODS_RELATION_RECORDS: Final = loaded_table(
     "chains",
     "One row per relation between two goods.",
     (
-        C("from_goods", "string", "goods"),
-        C("to_goods", "string", "goods"),
+        Column("from_goods", "string", "goods"),
+        Column("to_goods", "string", "goods"),
         C(
             "kind",
             "string",
@@ -65,10 +64,10 @@ COMPANY_GOODS_RECORDS: Final = loaded_table(
     "chains",
     "One row per company and goods it makes or sells.",
     (
-        C("company_ref", "string", "the company"),
-        C("goods_name", "string", "as cleaned"),
-        C("share", "float64", "share of revenue, 0 to 1; null is unknown"),
-        C("observed_on", "date", "as-of date"),
+        Column("company_ref", "string", "the company"),
+        Column("goods_name", "string", "as cleaned"),
+        Column("share", "float64", "share of revenue, 0 to 1; null is unknown"),
+        Column("observed_on", "date", "as-of date"),
     ),
 )
 
@@ -77,9 +76,9 @@ COMPANY_NODE_RECORDS: Final = loaded_table(
     "chains",
     "One row per statement that a company sits on a node.",
     (
-        C("company_ref", "string", "the company"),
-        C("node_code", "string", "node"),
-        C("observed_on", "date", "as-of date"),
+        Column("company_ref", "string", "the company"),
+        Column("node_code", "string", "node"),
+        Column("observed_on", "date", "as-of date"),
     ),
 )
 
@@ -88,16 +87,16 @@ CHAIN_NODES: Final = Table(
     "chains",
     "Every node in force: the catalogue's and the loaded ones.",
     (
-        C("node_code", "string", "node"),
-        C("node_name", "string", "node in words"),
-        C("chain_code", "string", "chain"),
-        C("chain_name", "string", "chain in words"),
-        C("sector", "string", "one of the nine sectors; null is unknown"),
-        C("parent_code", "string", "node above"),
-        C("stage", "string", "upstream, midstream, downstream; null is unknown"),
-        C("path", "string", "chain/stage/…/node in Chinese words"),
-        C("plans", "string", "industry plans that name the chain, separated by `;`"),
-        C("origin", "string", "catalogue or the source"),
+        Column("node_code", "string", "node"),
+        Column("node_name", "string", "node in words"),
+        Column("chain_code", "string", "chain"),
+        Column("chain_name", "string", "chain in words"),
+        Column("sector", "string", "one of the nine sectors; null is unknown"),
+        Column("parent_code", "string", "node above"),
+        Column("stage", "string", "upstream, midstream, downstream; null is unknown"),
+        Column("path", "string", "chain/stage/…/node in Chinese words"),
+        Column("plans", "string", "industry plans that name the chain, separated by `;`"),
+        Column("origin", "string", "catalogue or the source"),
     ),
     ("node_code",),
 )
@@ -107,13 +106,13 @@ COMPANY_NODES: Final = Table(
     "chains",
     "Which company sits on which node, why and how surely.",
     (
-        C("company_id", "int64", "the company"),
-        C("node_code", "string", "node"),
-        C("chain_code", "string", "chain"),
-        C("stage", "string", "stage of the node"),
-        C("basis", "string", "declared, goods, industry, scope, description (the strongest)"),
-        C("confidence", "float64", "0 to 1"),
-        C("evidence", "string", "in words, ending in ｜ and the source row"),
+        Column("company_id", "int64", "the company"),
+        Column("node_code", "string", "node"),
+        Column("chain_code", "string", "chain"),
+        Column("stage", "string", "stage of the node"),
+        Column("basis", "string", "declared, goods, industry, scope, description (the strongest)"),
+        Column("confidence", "float64", "0 to 1"),
+        Column("evidence", "string", "in words, ending in ｜ and the source row"),
     ),
     ("company_id", "node_code"),
 )
@@ -123,12 +122,12 @@ COMPANY_GOODS: Final = Table(
     "chains",
     "Goods of companies after cleaning (accounting lines left out).",
     (
-        C("company_id", "int64", "the company"),
-        C("goods_name", "string", "normalised"),
-        C("share", "float64", "share of revenue, 0 to 1; null is unknown"),
-        C("node_code", "string", "node the goods belong to; null is unknown"),
-        C("source", "string", "code of the source"),
-        C("record_key", "string", "row of the source"),
+        Column("company_id", "int64", "the company"),
+        Column("goods_name", "string", "normalised"),
+        Column("share", "float64", "share of revenue, 0 to 1; null is unknown"),
+        Column("node_code", "string", "node the goods belong to; null is unknown"),
+        Column("source", "string", "code of the source"),
+        Column("record_key", "string", "row of the source"),
     ),
     ("company_id", "goods_name", "source"),
 )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from qiaomen.vocab import Column as C
-from qiaomen.vocab import Table, loaded_table
+from qiaomen.vocab import Column, Table, loaded_table
 
 BLACKLIST_RECORDS: Final = loaded_table(
     "blacklist_records",
     "dispatch",
     "One row per company that must not be approached.",
     (
-        C("company_ref", "string", "the company"),
-        C("company_name", "string", "name as written"),
-        C("list_kind", "string", "行内黑名单, 失信, 制裁 …"),
-        C("reason", "string", "ground"),
-        C("since", "date", "from"),
-        C("until", "date", "until; null is open"),
+        Column("company_ref", "string", "the company"),
+        Column("company_name", "string", "name as written"),
+        Column("list_kind", "string", "行内黑名单, 失信, 制裁 …"),
+        Column("reason", "string", "ground"),
+        Column("since", "date", "from"),
+        Column("until", "date", "until; null is open"),
     ),
 )
 
@@ -26,18 +25,18 @@ LEADS: Final = Table(
     "dispatch",
     "One row per company, origin and product that could become a task.",
     (
-        C("lead_id", "string", "stable over runs"),
-        C("company_id", "int64", "the company"),
-        C("origin", "string", "opportunity, long_list, retention, expiry"),
-        C("opportunity_id", "string", "opportunity; null for a list"),
-        C("recipe", "string", "recipe of the long list; null for an opportunity"),
-        C("product", "string", "code of the product to offer"),
-        C("is_customer", "boolean", "existing customer"),
-        C("priority", "float64", "0 to 100"),
-        C("why_now", "string", "event, date, amount, source in one line"),
-        C("admitted", "boolean", "passed every admission rule"),
-        C("rules", "string", "codes of the rules that rejected it, separated by `;`"),
-        C("grounds", "string", "their grounds in words"),
+        Column("lead_id", "string", "stable over runs"),
+        Column("company_id", "int64", "the company"),
+        Column("origin", "string", "opportunity, long_list, retention, expiry"),
+        Column("opportunity_id", "string", "opportunity; null for a list"),
+        Column("recipe", "string", "recipe of the long list; null for an opportunity"),
+        Column("product", "string", "code of the product to offer"),
+        Column("is_customer", "boolean", "existing customer"),
+        Column("priority", "float64", "0 to 100"),
+        Column("why_now", "string", "event, date, amount, source in one line"),
+        Column("admitted", "boolean", "passed every admission rule"),
+        Column("rules", "string", "codes of the rules that rejected it, separated by `;`"),
+        Column("grounds", "string", "their grounds in words"),
     ),
     ("lead_id",),
 )
@@ -47,15 +46,15 @@ ALLOCATIONS: Final = Table(
     "dispatch",
     "Where each admitted lead goes, and by which rule.",
     (
-        C("lead_id", "string", "lead"),
-        C("company_id", "int64", "the company"),
-        C("branch_code", "string", "branch; null where no branch covers the region"),
-        C("sub_branch_code", "string", "sub-branch; null waits at the branch"),
-        C("manager_no", "string", "manager; null waits to be claimed"),
-        C("rule", "string", "rule of allocation"),
-        C("reason", "string", "in words"),
-        C("hold_out", "boolean", "kept back as control; gets no task"),
-        C("rank", "int64", "rank within the run"),
+        Column("lead_id", "string", "lead"),
+        Column("company_id", "int64", "the company"),
+        Column("branch_code", "string", "branch; null where no branch covers the region"),
+        Column("sub_branch_code", "string", "sub-branch; null waits at the branch"),
+        Column("manager_no", "string", "manager; null waits to be claimed"),
+        Column("rule", "string", "rule of allocation"),
+        Column("reason", "string", "in words"),
+        Column("hold_out", "boolean", "kept back as control; gets no task"),
+        Column("rank", "int64", "rank within the run"),
     ),
     ("lead_id",),
 )

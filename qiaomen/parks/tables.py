@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from qiaomen.vocab import Column as C
-from qiaomen.vocab import Table, loaded_table
+from qiaomen.vocab import Column, Table, loaded_table
 
 PARK_RECORDS: Final = loaded_table(
     "park_records",
     "parks",
     "One row per industrial park.",
     (
-        C("park_code", "string", "code"),
-        C("name", "string", "name"),
-        C("level", "string", "国家级, 市级, 区级; null is unknown"),
-        C("region_code", "string", "six-digit division code"),
-        C("address_words", "string", "words that place an address in the park, separated by `;`"),
-        C("trades", "string", "leading trades, separated by `;`"),
-        C("operator_ref", "string", "operating company; null is unknown"),
-        C("lon", "float64", "degrees east"),
-        C("lat", "float64", "degrees north"),
-        C("radius_m", "float64", "radius in metres; null is unknown"),
+        Column("park_code", "string", "code"),
+        Column("name", "string", "name"),
+        Column("level", "string", "国家级, 市级, 区级; null is unknown"),
+        Column("region_code", "string", "six-digit division code"),
+        Column("address_words", "string", "words that place an address in the park, separated by `;`"),
+        Column("trades", "string", "leading trades, separated by `;`"),
+        Column("operator_ref", "string", "operating company; null is unknown"),
+        Column("lon", "float64", "degrees east"),
+        Column("lat", "float64", "degrees north"),
+        Column("radius_m", "float64", "radius in metres; null is unknown"),
     ),
 )
 
@@ -30,10 +29,10 @@ PARK_RESIDENT_RECORDS: Final = loaded_table(
     "parks",
     "One row per statement that a company is in a park.",
     (
-        C("company_ref", "string", "the company"),
-        C("park_code", "string", "park"),
-        C("since", "date", "from"),
-        C("until", "date", "until; null is open"),
+        Column("company_ref", "string", "the company"),
+        Column("park_code", "string", "park"),
+        Column("since", "date", "from"),
+        Column("until", "date", "until; null is open"),
     ),
 )
 
@@ -42,16 +41,16 @@ PARKS: Final = Table(
     "parks",
     "Parks in force.",
     (
-        C("park_code", "string", "code"),
-        C("name", "string", "name"),
-        C("level", "string", "国家级, 市级, 区级"),
-        C("region_code", "string", "six-digit division code"),
-        C("trades", "string", "leading trades, separated by `;`"),
-        C("operator_id", "int64", "company_id of the operator"),
-        C("lon", "float64", "degrees east"),
-        C("lat", "float64", "degrees north"),
-        C("radius_m", "float64", "metres"),
-        C("residents", "int64", "companies in the park"),
+        Column("park_code", "string", "code"),
+        Column("name", "string", "name"),
+        Column("level", "string", "国家级, 市级, 区级"),
+        Column("region_code", "string", "six-digit division code"),
+        Column("trades", "string", "leading trades, separated by `;`"),
+        Column("operator_id", "int64", "company_id of the operator"),
+        Column("lon", "float64", "degrees east"),
+        Column("lat", "float64", "degrees north"),
+        Column("radius_m", "float64", "metres"),
+        Column("residents", "int64", "companies in the park"),
     ),
     ("park_code",),
 )
@@ -61,12 +60,12 @@ PARK_RESIDENTS: Final = Table(
     "parks",
     "Which company is in which park, and why we say so.",
     (
-        C("company_id", "int64", "the company"),
-        C("park_code", "string", "park"),
-        C("basis", "string", "declared, address, location"),
-        C("since", "date", "from"),
-        C("until", "date", "until"),
-        C("evidence", "string", "in words, ending in ｜ and the source row"),
+        Column("company_id", "int64", "the company"),
+        Column("park_code", "string", "park"),
+        Column("basis", "string", "declared, address, location"),
+        Column("since", "date", "from"),
+        Column("until", "date", "until"),
+        Column("evidence", "string", "in words, ending in ｜ and the source row"),
     ),
     ("company_id", "park_code"),
 )

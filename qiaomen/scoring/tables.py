@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from qiaomen.vocab import Column as C
-from qiaomen.vocab import Table
+from qiaomen.vocab import Column, Table
 
 SCORES: Final = Table(
     "scores",
     "scoring",
     "One row per company and strategy for which it is eligible.",
     (
-        C("company_id", "int64", "the company"),
-        C("strategy", "string", "code of the strategy"),
+        Column("company_id", "int64", "the company"),
+        Column("strategy", "string", "code of the strategy"),
         C(
             "probability",
             "float64",
             "calibrated probability of response; null for an expert scorecard without labels",
         ),
-        C("response_index", "float64", "营销响应度指数, 0 to 100"),
-        C("points", "float64", "sum of the scorecard points"),
+        Column("response_index", "float64", "营销响应度指数, 0 to 100"),
+        Column("points", "float64", "sum of the scorecard points"),
         C(
             "reasons",
             "string",
             "JSON list of {indicator, label, value, points}; the points add up to `points`",
         ),
-        C("model", "string", "model and version"),
+        Column("model", "string", "model and version"),
     ),
     ("strategy", "company_id"),
 )
@@ -37,16 +36,16 @@ TIERS: Final = Table(
     "scoring",
     "One row per scored company: marketing priority and tier.",
     (
-        C("company_id", "int64", "the company"),
-        C("tier", "string", "a Tier"),
-        C("priority", "float64", "营销优先级, 0 to 100"),
-        C("response_index", "float64", "0 to 100, best strategy"),
-        C("value_index", "float64", "0 to 1"),
-        C("risk_index", "float64", "0 to 1, higher is safer"),
-        C("policy_index", "float64", "0 to 1, strategic direction"),
-        C("strategy", "string", "best strategy"),
-        C("product", "string", "its product"),
-        C("expected_conversion", "float64", "0 to 1"),
+        Column("company_id", "int64", "the company"),
+        Column("tier", "string", "a Tier"),
+        Column("priority", "float64", "营销优先级, 0 to 100"),
+        Column("response_index", "float64", "0 to 100, best strategy"),
+        Column("value_index", "float64", "0 to 1"),
+        Column("risk_index", "float64", "0 to 1, higher is safer"),
+        Column("policy_index", "float64", "0 to 1, strategic direction"),
+        Column("strategy", "string", "best strategy"),
+        Column("product", "string", "its product"),
+        Column("expected_conversion", "float64", "0 to 1"),
     ),
     ("company_id",),
 )
@@ -56,13 +55,13 @@ OFFERS: Final = Table(
     "scoring",
     "Products suggested to a company, with the reason.",
     (
-        C("company_id", "int64", "the company"),
-        C("product", "string", "code of the product"),
-        C("rank", "int64", "1 is the best"),
-        C("response_index", "float64", "0 to 100; null where the reason is an opportunity alone"),
-        C("basis", "string", "score, opportunity, tag"),
-        C("opportunity_id", "string", "opportunity behind it; null otherwise"),
-        C("reason", "string", "in words"),
+        Column("company_id", "int64", "the company"),
+        Column("product", "string", "code of the product"),
+        Column("rank", "int64", "1 is the best"),
+        Column("response_index", "float64", "0 to 100; null where the reason is an opportunity alone"),
+        Column("basis", "string", "score, opportunity, tag"),
+        Column("opportunity_id", "string", "opportunity behind it; null otherwise"),
+        Column("reason", "string", "in words"),
     ),
     ("company_id", "product"),
 )
@@ -70,11 +69,11 @@ OFFERS: Final = Table(
 
 def indicators_table(indicators: Iterable[tuple[str, str]]) -> Table:
     """Declare the wide indicator table from (code, definition) pairs; missing values are null."""
-    columns = tuple(C(code, "float64", doc) for code, doc in indicators)
+    columns = tuple(Column(code, "float64", doc) for code, doc in indicators)
     return Table(
         "indicators",
         "scoring",
         "One row per company, one column per indicator, at as_of.",
-        (C("company_id", "int64", "the company"), *columns),
+        (Column("company_id", "int64", "the company"), *columns),
         ("company_id",),
     )

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from qiaomen.vocab import Column as C
-from qiaomen.vocab import Table, loaded_table
+from qiaomen.vocab import Column, Table, loaded_table
 
 LIST_TAG_RECORDS: Final = loaded_table(
     "list_tag_records",
     "tags",
     "One row per company on an official or compiled list.",
     (
-        C("company_ref", "string", "the company"),
-        C("company_name", "string", "name as written"),
-        C("list_code", "string", "code or Chinese name of the list"),
-        C("level", "string", "国家级, 省级 …, rank or value"),
-        C("authority", "string", "who issued it"),
-        C("since", "date", "valid from"),
-        C("until", "date", "valid until"),
+        Column("company_ref", "string", "the company"),
+        Column("company_name", "string", "name as written"),
+        Column("list_code", "string", "code or Chinese name of the list"),
+        Column("level", "string", "国家级, 省级 …, rank or value"),
+        Column("authority", "string", "who issued it"),
+        Column("since", "date", "valid from"),
+        Column("until", "date", "valid until"),
     ),
 )
 
@@ -27,11 +26,11 @@ COMPANY_TAGS: Final = Table(
     "tags",
     "Which company carries which tag, since when and why.",
     (
-        C("company_id", "int64", "the company"),
-        C("tag", "string", "code of the tag"),
-        C("since", "date", "since; null is unknown"),
-        C("until", "date", "until; null is open"),
-        C("evidence", "string", "in words, ending in ｜ and the source row"),
+        Column("company_id", "int64", "the company"),
+        Column("tag", "string", "code of the tag"),
+        Column("since", "date", "since; null is unknown"),
+        Column("until", "date", "until; null is open"),
+        Column("evidence", "string", "in words, ending in ｜ and the source row"),
     ),
     ("company_id", "tag"),
 )
