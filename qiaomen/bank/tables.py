@@ -15,7 +15,7 @@ INSTITUTION_RECORDS: Final = loaded_table(
         Column("name", "string", "name"),
         Column("unit_type", "string", "head_office, branch, sub_branch"),
         Column("parent_code", "string", "the institution above; null for the head office"),
-        C(
+        Column(
             "region_codes",
             "string",
             "division codes it covers, separated by `;` (a prefix of 2, 4 or 6 digits covers all below)",

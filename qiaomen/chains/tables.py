@@ -51,7 +51,7 @@ GOODS_RELATION_RECORDS: Final = loaded_table(
     (
         Column("from_goods", "string", "goods"),
         Column("to_goods", "string", "goods"),
-        C(
+        Column(
             "kind",
             "string",
             "material (to is a raw material of from), narrower (to is a narrower kind), downstream",

@@ -36,7 +36,7 @@ DEALING_RECORDS: Final = loaded_table(
     (
         Column("customer_no", "string", "customer number"),
         Column("dealing_no", "string", "contract or account number", SENSITIVE),
-        C(
+        Column(
             "kind",
             "string",
             "deposit, time_deposit, loan, credit_line, guarantee_letter, bill, wealth, payroll",
@@ -96,7 +96,7 @@ CUSTOMER_MATCHES: Final = Table(
         Column("record_key", "string", "customer record"),
         Column("customer_no", "string", "customer number"),
         Column("name", "string", "as written"),
-        C(
+        Column(
             "company_id",
             "int64",
             "the company where the outcome is automatic or confirmed by a person; else null",
@@ -106,7 +106,7 @@ CUSTOMER_MATCHES: Final = Table(
         Column("probability", "float64", "calibrated probability of the best candidate"),
         Column("rule", "string", "rule that decided"),
         Column("evidence", "string", "JSON: which facts agreed or contradicted"),
-        C(
+        Column(
             "candidates",
             "string",
             "JSON list of {company_id, name, uscc, probability, evidence}, best first, at most 10",

@@ -12,7 +12,7 @@ MEMBERSHIPS: Final = Table(
     "Everything a company belongs to: tags, chain nodes, goods, parks, regions, industries, tiers, customer status.",
     (
         Column("company_id", "int64", "the company"),
-        C(
+        Column(
             "dimension",
             "string",
             "tag, chain, goods, park, region, industry, tier, customer, opportunity, list",

@@ -13,19 +13,19 @@ COMPANY_RECORDS: Final = loaded_table(
     "registry",
     "One row per company and source: what that source says about it.",
     (
-        C(
+        Column(
             "company_ref",
             "string",
             "the record's own reference, `scheme:value` (uscc:, stock:, name:, <source>:)",
         ),
-        C(
+        Column(
             "uscc",
             "string",
             "18 characters, upper case, checked; null where the source has none or a wrong one",
         ),
         Column("uscc_text", "string", "the code as the source wrote it, kept where it was wrong"),
         Column("registration_number", "string", "old 15-digit number, or the 9-character organisation code"),
-        C(
+        Column(
             "name",
             "string",
             "registered name as cleaned at intake (NFKC, trimmed); null where only a short name is known",
@@ -49,7 +49,7 @@ COMPANY_RECORDS: Final = loaded_table(
         Column("website", "string", "web site"),
         Column("employees", "int64", "number of insured employees"),
         Column("revenue_cny", "float64", "latest yearly revenue in yuan"),
-        C(
+        Column(
             "listed_board",
             "string",
             "上交所主板, 科创板, 深交所主板, 创业板, 北交所, 新三板; null is not listed",
@@ -68,7 +68,7 @@ COMPANY_CHANGES: Final = loaded_table(
     "One row per registered change of a company (变更记录), from a source or from two successive loads.",
     (
         Column("company_ref", "string", "the company"),
-        C(
+        Column(
             "field",
             "string",
             "changed column of company_records, or a declared change item such as shareholders",
@@ -100,7 +100,7 @@ RELATION_RECORDS: Final = loaded_table(
     "One row per relation as one source states it.",
     (
         Column("kind", "string", "a RelationKind"),
-        C(
+        Column(
             "from_ref",
             "string",
             "holder, investor, person, supplier, payer, guarantor, branch; `scheme:value` or `person:…`",
@@ -181,7 +181,7 @@ COMPANIES: Final = Table(
         Column("name", "string", "registered name, or the name it is mentioned by"),
         Column("name_norm", "string", "normalised name used for matching"),
         Column("short_name", "string", "brand or stock short name"),
-        C(
+        Column(
             "origin",
             "string",
             "registry: has a record of its own with a full name; mention: known only from others' records",

@@ -14,14 +14,14 @@ SCORES: Final = Table(
     (
         Column("company_id", "int64", "the company"),
         Column("strategy", "string", "code of the strategy"),
-        C(
+        Column(
             "probability",
             "float64",
             "calibrated probability of response; null for an expert scorecard without labels",
         ),
         Column("response_index", "float64", "营销响应度指数, 0 to 100"),
         Column("points", "float64", "sum of the scorecard points"),
-        C(
+        Column(
             "reasons",
             "string",
             "JSON list of {indicator, label, value, points}; the points add up to `points`",
