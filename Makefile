@@ -1,0 +1,50 @@
+# Two commands do everything on a machine with Python 3.11+, pip and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+DEMO := demo/workspace
+PORT ?= 8000
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+PACKAGE_INPUTS := pyproject.toml constraints.txt hatch_build.py $(wildcard frontend/*.json) frontend/.npmrc
+# pyspark is 430 MB: tests take it only where Java can run it (.ci/run installs Java first).
+EXTRAS := $(if $(shell command -v java 2>/dev/null),test$(comma)spark,test)
+comma := ,
+
+.PHONY: setup demo test lint bench screenshots clean
+
+$(BIN)/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 / Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+$(STAMPS)/product: $(BIN)/uv $(PACKAGE_INPUTS)
+	$(UV) pip install --quiet --python $(BIN)/python -e . -c constraints.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test: $(STAMPS)/product
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[$(EXTRAS)]' -c constraints.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+setup: $(STAMPS)/product
+
+demo: $(STAMPS)/product
+	$(BIN)/qiaomen --workspace $(DEMO) demo --port $(PORT)
+
+test: $(STAMPS)/test
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: $(STAMPS)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMPS)/test
+	$(BIN)/python -m benchmarks
+
+screenshots: $(STAMPS)/test
+	$(BIN)/python scripts/screenshots.py
+
+clean:
+	rm -rf $(VENV) $(STAMPS) demo
