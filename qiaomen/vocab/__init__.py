@@ -9,7 +9,27 @@ from qiaomen.vocab.errors import (
     QiaomenError,
     Unavailable,
 )
+from qiaomen.vocab.regions import (
+    LEVEL_LABELS,
+    PROVINCES,
+    RegionLevel,
+    is_region_code,
+    region_ancestors,
+    region_contains,
+    region_level,
+    region_prefix,
+)
 from qiaomen.vocab.tables import Column, DataClass, Table, loaded_table
+from qiaomen.vocab.uscc import check_character as uscc_check_character
+from qiaomen.vocab.uscc import (
+    check_organisation_code,
+    check_registration_number,
+    check_uscc,
+    normalise_code,
+    organisation_check_character,
+    organisation_code,
+    repair_candidates,
+)
 from qiaomen.vocab.words import (
     GRADE_LABELS,
     OUTCOME_LABELS,
@@ -38,8 +58,10 @@ from qiaomen.vocab.words import (
 
 __all__ = [
     "GRADE_LABELS",
+    "LEVEL_LABELS",
     "OUTCOME_LABELS",
     "POLARITY_LABELS",
+    "PROVINCES",
     "RELATION_LABELS",
     "RESULT_LABELS",
     "ROLE_LABELS",
@@ -60,6 +82,7 @@ __all__ = [
     "NotFound",
     "Polarity",
     "QiaomenError",
+    "RegionLevel",
     "RelationKind",
     "Role",
     "Signal",
@@ -70,5 +93,18 @@ __all__ = [
     "Tier",
     "Unavailable",
     "UnitType",
+    "check_organisation_code",
+    "check_registration_number",
+    "check_uscc",
+    "is_region_code",
     "loaded_table",
+    "normalise_code",
+    "organisation_check_character",
+    "organisation_code",
+    "region_ancestors",
+    "region_contains",
+    "region_level",
+    "region_prefix",
+    "repair_candidates",
+    "uscc_check_character",
 ]
