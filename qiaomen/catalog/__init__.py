@@ -1,5 +1,9 @@
-"""Declared rules as data: one reader with the bank's overlay. Row types stand in the folder that owns the rules."""
+"""Declared rules as data: one reader with the bank's overlay, and the public standards (divisions, trades).
+
+Row types of all other catalogues stand in the folder that owns the rules.
+"""
 
 from qiaomen.catalog.rows import CatalogRow, read_rows
+from qiaomen.catalog.standards import Division, Industry, load_divisions, load_industries
 
-__all__ = ["CatalogRow", "read_rows"]
+__all__ = ["CatalogRow", "Division", "Industry", "load_divisions", "load_industries", "read_rows"]
