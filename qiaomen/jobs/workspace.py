@@ -1,0 +1,104 @@
+"""A workspace: one folder with the settings, the inbox, the lake, the bank's overlay and (by default) the SQLite store."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qiaomen.settings import FILE_NAME, Settings, read_settings
+from qiaomen.vocab import InputRejected, Unavailable
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from qiaomen.store import Engine, Lake
+
+FOLDERS: Final = ("inbox", "lake", "overlay", "temp")
+
+
+class Workspace:
+    """Opens the parts of a workspace on first use; raises ``InputRejected`` where there is none at ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        if not (root / FILE_NAME).exists():
+            raise InputRejected(
+                f"“{root}”不是工作区（没有 {FILE_NAME}）",
+                remedy="先执行 qiaomen --workspace 目录 init，或检查目录",
+            )
+        self.root = root
+        self.settings: Settings = read_settings(root)
+
+    @property
+    def inbox(self) -> Path:
+        """Folder that ``load`` without arguments reads."""
+        return self.root / "inbox"
+
+    @property
+    def overlay(self) -> Path | None:
+        """Folder of the bank's own catalogue rows; None where there is none."""
+        folder = self.root / self.settings.overlay
+        return folder if folder.is_dir() else None
+
+    @property
+    def as_of(self) -> date:
+        """The business date."""
+        return self.settings.today()
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake."""
+        from qiaomen.store import Lake
+
+        return Lake(self.root / "lake", memory=self.settings.memory, threads=self.settings.threads)
+
+    @cached_property
+    def sql(self) -> sa.Engine:
+        """The operational store, brought to the newest schema."""
+        from qiaomen.store import migrate, open_sql
+
+        engine = open_sql(self.settings.database_url or f"sqlite:///{self.root / 'operational.db'}")
+        migrate(engine)
+        return engine
+
+    def engine(self) -> Engine:
+        """Return a new analytical engine; the caller closes it."""
+        from qiaomen.store import Engine
+
+        return Engine(threads=self.settings.threads, memory=self.settings.memory, temp=self.root / "temp")
+
+
+def init_workspace(root: Path, values: dict[str, object] | None = None) -> Workspace:
+    """Make a workspace, or open the one that is there; ``values`` are settings written into a new one."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for name in FOLDERS:
+            (root / name).mkdir(exist_ok=True)
+        path = root / FILE_NAME
+        if not path.exists():
+            _write_settings(path, values or {})
+    except OSError as error:
+        raise Unavailable(
+            f"无法建立工作区：{error.strerror}", where=str(root), remedy="检查磁盘空间与目录权限"
+        ) from error
+    return Workspace(root)
+
+
+def _write_settings(path: Path, values: dict[str, object]) -> None:
+    lines = ["# 各项含义见 docs/settings.md"]
+    for key, value in values.items():
+        if isinstance(value, bool):
+            text = str(value).lower()
+        elif isinstance(value, date):
+            text = value.isoformat()
+        elif isinstance(value, int | float):
+            text = str(value)
+        else:
+            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            text = f'"{escaped}"'
+        lines.append(f"{key} = {text}")
+    temporary = path.with_suffix(".toml.tmp")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
