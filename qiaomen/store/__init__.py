@@ -1,1 +1,22 @@
-"""Opens the three stores (lake, arrays, SQL); portable engine functions; outbox. Knows no business table."""
+"""Opens the three stores (lake, arrays, SQL); portable engine functions; outbox and jobs. Knows no business table."""
+
+from qiaomen.store import portable
+from qiaomen.store.engine import Engine
+from qiaomen.store.lake import Arrays, Lake, Snapshot, Stage
+from qiaomen.store.sql import METADATA, BigKey, Moment, is_postgres, open_sql, reading, writing
+
+__all__ = [
+    "METADATA",
+    "Arrays",
+    "BigKey",
+    "Engine",
+    "Lake",
+    "Moment",
+    "Snapshot",
+    "Stage",
+    "is_postgres",
+    "open_sql",
+    "portable",
+    "reading",
+    "writing",
+]

@@ -1,0 +1,173 @@
+"""The operational store: SQLAlchemy Core on SQLite (WAL) or PostgreSQL. Declares no business table.
+
+Folders declare their tables in ``<folder>/schema.py`` on ``METADATA``. All writing goes through ``writing``:
+one short transaction, committed at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.types import TypeDecorator
+
+from qiaomen.store.disk import disk_errors, make_folder
+from qiaomen.store.locks import fair_lock
+from qiaomen.vocab import InputRejected, Unavailable
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+BUSY_SECONDS: Final = 30.0
+# A row number: 64 bits on PostgreSQL, the alias of rowid on SQLite.
+BigKey: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_MODE: Final = "qiaomen_mode"
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware point in time, stored in UTC; a naive value is refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; SQLite has no zones, so the zone is dropped there."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone: {value!r}")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def open_sql(url: str) -> sa.Engine:
+    """Open ``sqlite:///path`` or ``postgresql+psycopg://…``; ``InputRejected`` for any other address."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InputRejected(
+            "数据库地址无法识别", remedy="写成 sqlite:///路径 或 postgresql+psycopg://用户:密码@主机/库"
+        ) from error
+    if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
+        return _open_postgres(parsed.set(drivername="postgresql+psycopg"))
+    if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
+        return _open_sqlite(Path(parsed.database))
+    raise InputRejected(
+        f"不支持的数据库：{parsed.drivername}", remedy="使用 sqlite:///路径 或 postgresql+psycopg://…"
+    )
+
+
+def _open_sqlite(path: Path) -> sa.Engine:
+    absolute = path.absolute()
+    with disk_errors(absolute):
+        make_folder(absolute.parent)
+    engine = sa.create_engine(
+        f"sqlite:///{absolute}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _open_postgres(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001
+    # The driver must not open transactions by itself: `begin` does it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writer = connection.get_execution_options().get(_MODE) != "read"
+    connection.exec_driver_sql(f"PRAGMA query_only={0 if writer else 1}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    if connection.get_execution_options().get(_MODE) == "read":
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+
+@contextmanager
+def _worded(engine: sa.Engine) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        text = str(error.orig)
+        if "full" in text:
+            raise Unavailable("磁盘空间不足，本次写入未生效", where=place, remedy="清理磁盘后重试") from error
+        if "readonly" in text or "unable to open" in text:
+            raise Unavailable("数据库不可写或无法打开", where=place, remedy="检查路径与权限") from error
+        if "locked" in text:
+            raise Unavailable("数据库正忙", where=place, remedy="稍后重试") from error
+        if "connection" in text.lower():
+            raise Unavailable(
+                "数据库连接失败", where=place, remedy="检查数据库是否启动、地址与口令"
+            ) from error
+        raise
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[Connection]:
+    """Open a transaction that may write; commit at the end, roll back on an error.
+
+    On SQLite writers queue for a fair lock first, so that none starves. Keep it short and do not nest it.
+    """
+    with _worded(engine):
+        if engine.dialect.name != "sqlite":
+            with engine.connect() as connection, connection.begin():
+                yield connection
+            return
+        path = Path(f"{engine.url.database}.lock")
+        with fair_lock(path).hold(BUSY_SECONDS), engine.connect() as connection, connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[Connection]:
+    """Open a consistent view that cannot write."""
+    with _worded(engine), engine.connect() as connection:
+        reader = connection.execution_options(**{_MODE: "read"})
+        transaction = reader.begin()
+        try:
+            yield reader
+        finally:
+            transaction.rollback()
+
+
+def is_postgres(connection: Connection) -> bool:
+    """Whether the connection is to PostgreSQL (else SQLite)."""
+    return connection.dialect.name == "postgresql"
+
+
+def file_of(engine: sa.Engine) -> Path | None:
+    """Return the file of a SQLite store; None for PostgreSQL."""
+    database = engine.url.database
+    return Path(database) if engine.dialect.name == "sqlite" and database else None
