@@ -1,0 +1,212 @@
+"""Amounts in Chinese text: finds them with exact spans and turns them into yuan.
+
+A range or 数千万 counts by its lower end (宁低勿高); 不超过 counts by its limit. Foreign currencies are converted at
+the declared rates (catalogue ``exchange_rates``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from qiaomen.catalog import CatalogRow, read_rows
+
+# Full-width letters, digits and signs to half width, one character for one, so that spans stay exact.
+FLAT: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xA0: 0x20}
+LARGEST_CNY: Final = 9e13
+
+_SCALES: Final = {
+    "": 1.0,
+    "百": 1e2,
+    "千": 1e3,
+    "万": 1e4,
+    "十万": 1e5,
+    "百万": 1e6,
+    "千万": 1e7,
+    "亿": 1e8,
+    "十亿": 1e9,
+    "百亿": 1e10,
+    "千亿": 1e11,
+    "万亿": 1e12,
+}
+_DIGITS: Final = {
+    digit: value
+    for value, row in enumerate(zip("零一二三四五六七八九", "〇壹贰叁肆伍陆柒捌玖", strict=True))
+    for digit in row
+} | {"两": 2}
+_TENS: Final = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
+_MYRIADS: Final = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+
+_NUMBER: Final = r"(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,6})?"
+_SCALE: Final = r"万亿|千亿|百亿|十亿|亿|千万|百万|十万|万|千|百"
+_CURRENCY: Final = r"人民币|美元|美金|港元|港币|欧元|英镑|日元|新加坡元|元|圆|RMB|CNY|USD|HKD|EUR|GBP|JPY"
+_MODIFIER: Final = r"约|近|逾|超过|超|不超过|不低于|不少于|不高于|至少|最多|至多|最高|上限为|高达|过|上|数|几"
+_PATTERN: Final = re.compile(
+    rf"(?P<modifier>{_MODIFIER})?\s*(?P<prefix>人民币|美元|港币|US\$|HK\$|[¥￥$€£])?\s*"
+    rf"(?:(?P<low>{_NUMBER})(?:\s*(?P<low_scale>{_SCALE})?\s*元?\s*[-~—–至到]{{1,2}}\s*(?P<high>{_NUMBER}))?"
+    rf"|(?P<words>[零〇一二两三四五六七八九十百千万亿壹贰叁肆伍陆柒捌玖拾佰仟萬億]{{1,20}}))"
+    rf"\s*(?P<scale>{_SCALE})?\s*(?P<currency>元?(?:{_CURRENCY}))?"
+)
+_VAGUE: Final = re.compile(
+    rf"(?P<modifier>数|几|近|超|过|上|逾)\s*(?P<scale>{_SCALE})(?:级)?\s*(?P<currency>元?(?:{_CURRENCY}))?"
+    rf"|(?P<grade>百万|千万|亿)元?级(?P<grade_currency>{_CURRENCY})?"
+)
+_ISO: Final = {
+    "": "CNY",
+    "人民币": "CNY",
+    "元": "CNY",
+    "圆": "CNY",
+    "RMB": "CNY",
+    "CNY": "CNY",
+    "¥": "CNY",
+    "￥": "CNY",
+    "美元": "USD",
+    "美金": "USD",
+    "USD": "USD",
+    "US$": "USD",
+    "$": "USD",
+    "港元": "HKD",
+    "港币": "HKD",
+    "HKD": "HKD",
+    "HK$": "HKD",
+    "欧元": "EUR",
+    "EUR": "EUR",
+    "€": "EUR",
+    "英镑": "GBP",
+    "GBP": "GBP",
+    "£": "GBP",
+    "日元": "JPY",
+    "JPY": "JPY",
+    "新加坡元": "SGD",
+}
+_MONEY_FOLLOWS: Final = re.compile(r"\s*(?:$|[,。;、)\]!?:，；）]|融资|投资|的|人民币)")
+
+
+class ExchangeRate(CatalogRow):
+    """Declared yuan per unit of a currency; ``code`` is the ISO code."""
+
+    cny_per_unit: float
+    name: str
+    observed_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """One amount: yuan, ISO currency as written, whether it is only approximate, and its span."""
+
+    cny: float
+    currency: str
+    approximate: bool
+    start: int
+    end: int
+
+
+def load_rates(overlay: Path | None = None) -> dict[str, float]:
+    """Return declared yuan per unit by ISO code."""
+    return {row.code: row.cny_per_unit for row in read_rows("exchange_rates", ExchangeRate, overlay=overlay)}
+
+
+def flatten(text: str) -> str:
+    """Return ``text`` in half width, of the same length, so that offsets hold in both."""
+    return text.translate(FLAT)
+
+
+def _spelled(words: str) -> float | None:
+    """Return the value of a number in Chinese characters; ``None`` where it is none."""
+    total = section = digit = 0
+    seen_digit = False
+    for word in words:
+        if word in _DIGITS:
+            digit, seen_digit = _DIGITS[word], True
+        elif word in _TENS:
+            section += (digit or 1) * _TENS[word]
+            digit, seen_digit = 0, True
+        else:
+            section += digit
+            total = (total + (section or (0 if seen_digit else 1))) * _MYRIADS[word]
+            section = digit = 0
+    return float(total + section + digit) if seen_digit else None
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _value(match: re.Match[str]) -> float | None:
+    """Return the number of a match before currency conversion; ranges by the lower end."""
+    scale = match["scale"] or ""
+    if match["words"]:
+        base = _spelled(match["words"])
+        return None if base is None else base * _SCALES[scale]
+    low = _number(match["low"])
+    own = match["low_scale"] or (scale if match["high"] else "")
+    if match["high"]:
+        return low * _SCALES[own]
+    return low * _SCALES[scale]
+
+
+def _iso(prefix: str | None, suffix: str | None) -> str:
+    trimmed = suffix or ""
+    if len(trimmed) > 1 and trimmed.startswith("元"):
+        trimmed = trimmed[1:]
+    by_suffix = _ISO.get(trimmed, "CNY")
+    by_prefix = _ISO.get(prefix or "", "CNY")
+    return by_prefix if by_suffix == "CNY" else by_suffix
+
+
+def _plain(match: re.Match[str], flat: str, rates: Mapping[str, float], bare: bool) -> Amount | None:
+    has_currency = bool(match["currency"] or match["prefix"])
+    if not has_currency:
+        large = any(unit in (match["scale"] or match["words"] or "") for unit in "万亿")
+        if not large or not (bare or _MONEY_FOLLOWS.match(flat, match.end())):
+            return None
+    value = _value(match)
+    iso = _iso(match["prefix"], match["currency"])
+    rate = rates.get(iso)
+    if value is None or rate is None or value * rate > LARGEST_CNY:
+        return None
+    approximate = bool(match["modifier"] or match["high"])
+    return Amount(round(value * rate, 2), iso, approximate, match.start(), match.end())
+
+
+def _vague(match: re.Match[str], rates: Mapping[str, float]) -> Amount | None:
+    scale = match["scale"] or match["grade"]
+    times = 2.0 if match["modifier"] in ("数", "几") else 1.0
+    iso = _iso(None, match["currency"] or match["grade_currency"])
+    rate = rates.get(iso)
+    if rate is None or _SCALES[scale] < 1e4:
+        return None
+    return Amount(round(times * _SCALES[scale] * rate, 2), iso, True, match.start(), match.end())
+
+
+def _scan(flat: str, rates: Mapping[str, float], bare: bool) -> list[Amount]:
+    found = [
+        amount
+        for match in _VAGUE.finditer(flat)
+        if (bare or match["currency"] or match["grade_currency"] or _MONEY_FOLLOWS.match(flat, match.end()))
+        and (amount := _vague(match, rates))
+    ]
+    taken = [(amount.start, amount.end) for amount in found]
+    for match in _PATTERN.finditer(flat):
+        if any(match.start() < end and start < match.end() for start, end in taken):
+            continue
+        amount = _plain(match, flat, rates, bare)
+        if amount is not None:
+            found.append(amount)
+    return sorted(found, key=lambda amount: amount.start)
+
+
+def find_amounts(flat: str, rates: Mapping[str, float]) -> list[Amount]:
+    """Return the amounts of money in ``flat`` (see ``flatten``) in order; counts such as 3850万股 are left out."""
+    return _scan(flat, rates, bare=False)
+
+
+def parse_amount(text: str | None, rates: Mapping[str, float]) -> Amount | None:
+    """Return the first amount of a field that holds only money (``1000万``, ``数千万人民币``); ``None`` for none."""
+    if not text:
+        return None
+    amounts = _scan(flatten(text), rates, bare=True)
+    return amounts[0] if amounts else None
