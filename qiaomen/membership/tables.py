@@ -1,4 +1,4 @@
-"""The one membership shape."""
+"""The one membership shape, and the names by which staff may call dimensions, values and fields."""
 
 from __future__ import annotations
 
@@ -23,4 +23,18 @@ MEMBERSHIPS: Final = Table(
         Column("evidence", "string", "in words"),
     ),
     ("dimension", "value", "company_id"),
+)
+
+MEMBERSHIP_NAMES: Final = Table(
+    "membership_names",
+    "membership",
+    "Chinese names of membership values and of fact fields, for the screening language.",
+    (
+        Column("dimension", "string", "dimension of the value; `field` where the row names a fact field"),
+        Column("value", "string", "code of the value, or name of the field"),
+        Column("label", "string", "name in words"),
+        Column("aliases", "string", "further names, separated by `;`"),
+        Column("path", "string", "words from the top, separated by `/` (chain/stage/…/node); null has none"),
+    ),
+    ("dimension", "value"),
 )
