@@ -8,5 +8,5 @@ from collections.abc import Callable
 Observer = Callable[[str, float], None]
 
 
-def silent(step: str, fraction: float) -> None:  # noqa: ARG001 - the shape of an Observer
+def silent(step: str, fraction: float) -> None:
     """Say nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -101,4 +100,4 @@ def _write_settings(path: Path, values: dict[str, object]) -> None:
         lines.append(f"{key} = {text}")
     temporary = path.with_suffix(".toml.tmp")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)

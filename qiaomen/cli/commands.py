@@ -1,0 +1,267 @@
+"""The commands. Slow packages are imported inside, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qiaomen.cli import output
+
+if TYPE_CHECKING:
+    from qiaomen.bank import Viewer
+    from qiaomen.jobs import Workspace
+
+app = typer.Typer(
+    help="敲门：找谁、为什么是现在、谁能引荐。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="标准输出只有一个 JSON 文档")]
+As = Annotated[str, typer.Option("--as", metavar="USER", help="以哪位用户的权限查看；默认本机分析师")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="最多几行")]
+
+_state: dict[str, Path] = {}
+
+
+@app.callback()
+def _options(
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", "-w", metavar="DIR", help="工作区目录；也可用环境变量 QIAOMEN_WORKSPACE"),
+    ] = None,
+) -> None:
+    chosen = workspace or Path(os.environ.get("QIAOMEN_WORKSPACE", "workspace"))
+    _state["root"] = chosen
+
+
+def _workspace() -> Workspace:
+    from qiaomen.jobs import Workspace
+    from qiaomen.logs import set_up_logs
+
+    workspace = Workspace(_state["root"])
+    set_up_logs(workspace.settings.log_level)
+    return workspace
+
+
+def _viewer(workspace: Workspace, name: str, action: str) -> Viewer:
+    from qiaomen.jobs import command_line_viewer
+
+    return command_line_viewer(workspace, name, action)
+
+
+@app.command("init")
+def init(
+    demo: Annotated[bool, typer.Option("--demo", help="写入示范数据的输入文件（inbox/）")] = False,
+    as_json: Json = False,
+) -> None:
+    """建立工作区；--demo 只写输入文件，不装载。"""
+    from qiaomen.jobs import init_demo, init_workspace
+
+    if demo:
+        files = init_demo(_state["root"])
+    else:
+        init_workspace(_state["root"])
+        files = {}
+    document = {"workspace": str(_state["root"]), "files": files}
+    if as_json:
+        output.print_json(document)
+        return
+    output.print_table("工作区", ["文件", "行数"], sorted(files.items()), note=f"工作区：{_state['root']}")
+
+
+@app.command("load")
+def load(
+    source: Annotated[
+        str | None, typer.Argument(help="来源代码；省略则按文件名识别 inbox/ 中的全部文件")
+    ] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="文件或文件夹")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="有被拒行时退出码为 2")] = False,
+    as_json: Json = False,
+) -> None:
+    """装载文件：每一行要么入库，要么重复，要么进入 rejects 并写明原因。"""
+    from qiaomen.cli.progress import watched
+    from qiaomen.jobs import load_files
+
+    with watched("装载") as observer:
+        report = load_files(_workspace(), source, paths or [], observer)
+    if as_json:
+        output.print_json(report.document())
+    else:
+        output.print_table("装载结果", report.HEADER, report.rows(), note=report.summary())
+    if strict and report.rejected:
+        raise typer.Exit(2)
+
+
+@app.command("run")
+def run(
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="业务日期；默认取设置或当日")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """跑完全程：匹配、分类、商机、图谱、标签、评分、分发。停在哪里都可以再次执行。"""
+    from qiaomen.cli.progress import watched
+    from qiaomen.jobs import run_all
+
+    with watched("运行") as observer:
+        report = run_all(_workspace(), as_of.date() if as_of else None, observer)
+    if as_json:
+        output.print_json(report.document())
+        return
+    output.print_table("运行结果", report.HEADER, report.rows(), note=report.summary())
+
+
+@app.command("screen")
+def screen(
+    expression: Annotated[str, typer.Argument(help="筛选表达式，如 tag:high_tech & !customer")],
+    form: Annotated[str, typer.Option("--format", help="table、csv、xlsx 或 json")] = "table",
+    out: Annotated[Path | None, typer.Option("--out", help="输出文件；xlsx 必填")] = None,
+    sort: Annotated[str, typer.Option("--sort", help="排序列，前加 - 为降序")] = "-priority",
+    limit: Limit = 50,
+    user: As = "",
+    as_json: Json = False,
+) -> None:
+    """按表达式筛选企业。"""
+    from qiaomen.cli.listing import show_screen
+
+    workspace = _workspace()
+    show_screen(
+        workspace,
+        _viewer(workspace, user, "screen"),
+        expression,
+        "json" if as_json else form,
+        out,
+        sort,
+        limit,
+    )
+
+
+@app.command("company")
+def company(
+    key: Annotated[str, typer.Argument(help="统一社会信用代码、名称或编号")],
+    user: As = "",
+    as_json: Json = False,
+) -> None:
+    """看一家企业的全貌。"""
+    from qiaomen.cli.listing import show_company
+
+    workspace = _workspace()
+    show_company(workspace, _viewer(workspace, user, "company"), key, as_json)
+
+
+@app.command("reach")
+def reach(
+    key: Annotated[str, typer.Argument(help="潜客的统一社会信用代码、名称或编号")],
+    k: Annotated[int, typer.Option("-k", min=1, max=20, help="几条路径")] = 5,
+    diverse: Annotated[bool, typer.Option("--diverse", help="避免多条路径经过同一枢纽")] = False,
+    user: As = "",
+    as_json: Json = False,
+) -> None:
+    """找到引荐路径：从潜客到存量客户。"""
+    from qiaomen.cli.listing import show_reach
+
+    workspace = _workspace()
+    mode = "diverse" if diverse else "exact"
+    show_reach(workspace, _viewer(workspace, user, "reach"), key, k, mode, as_json)
+
+
+@app.command("opportunities")
+def opportunities(
+    kind: Annotated[str, typer.Option("--kind", help="商机类型代码")] = "",
+    grade: Annotated[str, typer.Option("--grade", help="high、medium 或 low")] = "",
+    region: Annotated[str, typer.Option("--region", help="行政区划代码")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="发布日期不早于")
+    ] = None,
+    text: Annotated[str, typer.Option("--text", help="标题或企业名包含")] = "",
+    customers: Annotated[
+        bool | None, typer.Option("--customers/--prospects", help="只看存量或只看潜客")
+    ] = None,
+    limit: Limit = 50,
+    user: As = "",
+    as_json: Json = False,
+) -> None:
+    """列出商机。"""
+    from qiaomen.cli.listing import show_opportunities
+
+    workspace = _workspace()
+    filters: dict[str, Any] = {
+        "kind": kind,
+        "grade": grade,
+        "region": region,
+        "since": since.date() if since else None,
+        "text": text,
+        "customers": customers,
+    }
+    show_opportunities(workspace, _viewer(workspace, user, "opportunities"), filters, limit, as_json)
+
+
+@app.command("tasks")
+def tasks(
+    state: Annotated[
+        str, typer.Option("--state", help="unclaimed、following、intended、landed 或 closed")
+    ] = "",
+    manager: Annotated[str, typer.Option("--manager", help="客户经理工号")] = "",
+    institution: Annotated[str, typer.Option("--institution", help="机构代码")] = "",
+    limit: Limit = 50,
+    user: As = "",
+    as_json: Json = False,
+) -> None:
+    """列出任务。"""
+    from qiaomen.cli.listing import show_tasks
+
+    workspace = _workspace()
+    filters = {"state": state, "manager_no": manager, "institution_code": institution}
+    show_tasks(workspace, _viewer(workspace, user, "tasks"), filters, limit, as_json)
+
+
+@app.command("rejects")
+def rejects(
+    load_id: Annotated[str, typer.Option("--load", help="只看一次装载")] = "",
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """列出被拒绝的行：文件、行、列、原因。"""
+    from qiaomen.cli.listing import show_rejects
+
+    show_rejects(_workspace(), load_id, limit, as_json)
+
+
+@app.command("serve")
+def serve(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口；0 为任选空闲端口")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="监听地址")] = "127.0.0.1",
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="是否同时启动一个后台工作进程")] = True,
+) -> None:
+    """打开网页。"""
+    from qiaomen.cli.serving import serve_pages
+
+    serve_pages(_workspace(), host, port, worker)
+
+
+@app.command("work")
+def work(
+    once: Annotated[bool, typer.Option("--once", help="做完现有工作就退出")] = False,
+) -> None:
+    """执行页面排入的作业与待发消息。"""
+    from qiaomen.jobs import work_forever
+
+    work_forever(_workspace(), once=once)
+
+
+@app.command("demo")
+def demo(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口；0 为任选空闲端口")] = 8000,
+    pages: Annotated[bool, typer.Option("--serve/--no-serve", help="跑完后是否打开网页")] = True,
+) -> None:
+    """示范：写数据、装载、跑全程、打开网页。"""
+    from qiaomen.cli.serving import run_demo
+
+    run_demo(_state["root"], port, pages)

@@ -1,0 +1,82 @@
+"""Every lake table by name, and the page that documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from qiaomen import (
+    bank,
+    chains,
+    customers,
+    dispatch,
+    membership,
+    mining,
+    opportunities,
+    parks,
+    prospects,
+    reach,
+    registry,
+    scoring,
+    supply,
+    tags,
+)
+from qiaomen.vocab import Table
+
+OWNERS: Final = (
+    bank,
+    membership,
+    registry,
+    customers,
+    supply,
+    chains,
+    parks,
+    mining,
+    opportunities,
+    tags,
+    reach,
+    scoring,
+    prospects,
+    dispatch,
+)
+
+
+def _declared() -> dict[str, Table]:
+    found: dict[str, Table] = {}
+    for owner in OWNERS:
+        for name in owner.__all__:
+            value = getattr(owner, name)
+            if isinstance(value, Table):
+                found[value.name] = value
+    return found
+
+
+TABLES: Final = _declared()
+LOADED_TABLES: Final = {name: table for name, table in TABLES.items() if table.loaded}
+
+
+def data_model_page(tables: Iterable[Table]) -> str:
+    """Return the text of ``docs/data-model.md`` (a test keeps the file equal to it)."""
+    lines = [
+        "# Data model / 数据模型",
+        "",
+        "Every table of the lake, as declared in `<folder>/tables.py`. `*_cny` is yuan rounded to fen; dates are business",
+        "dates in Asia/Shanghai. Loaded tables hold one row per source record and end with the columns that say where the",
+        "row came from. Classes: general, sensitive, important, core (银行保险机构数据安全管理办法).",
+        "",
+    ]
+    for table in tables:
+        origin = "loaded / 装载" if table.loaded else "derived / 计算"
+        lines += [
+            f"## {table.name}",
+            "",
+            f"{table.doc} Owner: `{table.owner}`; {origin}; key: {', '.join(table.key)}.",
+            "",
+        ]
+        lines += ["| column | type | class | meaning |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| `{column.name}` | {column.type} | {column.data_class} | {column.doc.replace('|', '/')} |"
+            for column in table.columns
+        ]
+        lines.append("")
+    return "\n".join(lines)
