@@ -1,5 +1,22 @@
 """The one list of companies and persons and their relations: intake, names, addresses, identity, matching."""
 
+from qiaomen.registry.addresses import (
+    Region,
+    normalise_address,
+    region_from_words,
+    resolve_address,
+    resolve_addresses,
+)
+from qiaomen.registry.names import (
+    NameParts,
+    looks_like_person,
+    normalise_name,
+    normalise_names,
+    normalise_short_name,
+    normalise_short_names,
+    parse_name,
+)
+from qiaomen.registry.places import Gazetteer, load_gazetteer, short_division_name
 from qiaomen.registry.tables import (
     COMPANIES,
     COMPANY_CHANGES,
@@ -26,4 +43,19 @@ __all__ = [
     "REJECTS",
     "RELATIONS",
     "RELATION_RECORDS",
+    "Gazetteer",
+    "NameParts",
+    "Region",
+    "load_gazetteer",
+    "looks_like_person",
+    "normalise_address",
+    "normalise_name",
+    "normalise_names",
+    "normalise_short_name",
+    "normalise_short_names",
+    "parse_name",
+    "region_from_words",
+    "resolve_address",
+    "resolve_addresses",
+    "short_division_name",
 ]

@@ -1,6 +1,6 @@
 """What the digits of a division code say."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qiaomen.vocab import (
@@ -33,6 +33,7 @@ def test_ancestors_and_prefixes():
     assert not region_contains("", "330200")
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(PROVINCES)), st.integers(0, 9999))
 def test_a_division_lies_in_all_its_ancestors(province, rest):
     code = f"{province[:2]}{rest:04d}"

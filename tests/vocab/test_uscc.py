@@ -1,7 +1,7 @@
 """The check laws of USCC, organisation codes and registration numbers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qiaomen.vocab import (
@@ -47,6 +47,7 @@ def test_wrong_codes_get_a_reason(code, word):
     assert word in check_uscc(code)
 
 
+@settings(deadline=None)
 @given(valid_codes())
 def test_made_codes_pass_with_every_prefix(code):
     assert check_uscc(code) is None
@@ -54,6 +55,7 @@ def test_made_codes_pass_with_every_prefix(code):
     assert normalise_code(code) == code
 
 
+@settings(deadline=None)
 @given(valid_codes(), st.integers(0, 17), st.sampled_from(ALPHABET))
 def test_one_substitution_is_found_again(code, place, character):
     wrong = code[:place] + character + code[place + 1 :]
@@ -62,6 +64,7 @@ def test_one_substitution_is_found_again(code, place, character):
         assert code in repair_candidates(wrong)
 
 
+@settings(deadline=None)
 @given(valid_codes(), st.integers(0, 16))
 def test_one_swap_is_found_again(code, place):
     wrong = code[:place] + code[place + 1] + code[place] + code[place + 2 :]
@@ -69,12 +72,14 @@ def test_one_swap_is_found_again(code, place):
         assert code in repair_candidates(wrong)
 
 
+@settings(deadline=None)
 @given(valid_codes(), st.integers(0, 17), st.sampled_from(ALPHABET))
 def test_one_missing_or_extra_character_is_found_again(code, place, extra):
     assert code in repair_candidates(code[:place] + code[place + 1 :])
     assert code in repair_candidates(code[:place] + extra + code[place:])
 
 
+@settings(deadline=None)
 @given(valid_codes())
 def test_repairs_are_right_and_few(code):
     candidates = repair_candidates(code)
@@ -83,6 +88,7 @@ def test_repairs_are_right_and_few(code):
     assert len(candidates) <= 35
 
 
+@settings(deadline=None)
 @given(valid_codes())
 def test_dirt_is_normalised_away(code):
     wide = "".join(chr(ord(character) + 0xFEE0) for character in code.lower())
@@ -91,6 +97,7 @@ def test_dirt_is_normalised_away(code):
     assert normalise_code(confused) == code
 
 
+@settings(deadline=None)
 @given(st.text(max_size=25))
 def test_any_text_is_judged_without_error(text):
     code = normalise_code(text)
@@ -101,6 +108,7 @@ def test_any_text_is_judged_without_error(text):
     assert repair_candidates(text) is not None
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("0123456789"), min_size=14, max_size=14))
 def test_registration_number_has_one_right_digit(digits):
     first = "".join(digits)
