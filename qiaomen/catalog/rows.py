@@ -99,6 +99,8 @@ def _csv_rows(path: Path, label: str) -> Iterator[_Located]:
     except UnicodeDecodeError as error:
         raise CatalogInvalid("不是 UTF-8 编码", where=label, remedy="另存为 UTF-8") from error
     reader = csv.DictReader(io.StringIO(text), strict=True)
+    if not reader.fieldnames:  # reading the header first keeps line_num true for the rows
+        return
     while True:
         line = reader.line_num + 1
         try:

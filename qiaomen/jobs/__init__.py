@@ -1,6 +1,15 @@
 """The order of steps; the only code that reads and then writes the lake."""
 
 from qiaomen.jobs.observer import Observer, silent
+from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
 from qiaomen.jobs.workspace import Workspace, init_workspace
 
-__all__ = ["Observer", "Workspace", "init_workspace", "silent"]
+__all__ = [
+    "LOADED_TABLES",
+    "TABLES",
+    "Observer",
+    "Workspace",
+    "data_model_page",
+    "init_workspace",
+    "silent",
+]
