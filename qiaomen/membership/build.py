@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -105,9 +106,11 @@ def _grouped(memberships: pa.Table, live: Ids) -> tuple[dict[tuple[str, str], Id
     ids = ids[keep]
     order = np.lexsort((ids, codes))
     codes, ids = codes[order], ids[order]
-    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]]) if codes.size else np.empty(0, np.int64)
+    edges = (
+        np.flatnonzero(np.r_[True, codes[1:] != codes[:-1], True]) if codes.size else np.zeros(1, np.int64)
+    )
     groups = {}
-    for start, end in zip(starts, [*starts[1:], codes.size], strict=True):
+    for start, end in pairwise(edges.tolist()):
         dimension, value = divmod(int(codes[start]), len(values))
         groups[dimensions[dimension], values[value]] = np.unique(ids[start:end])
     return dict(sorted(groups.items())), int((~keep).sum())
