@@ -1,8 +1,9 @@
 """Opens the three stores (lake, arrays, SQL); portable engine functions; outbox and jobs. Knows no business table."""
 
-from qiaomen.store import portable
+from qiaomen.store import jobs, outbox, portable
 from qiaomen.store.engine import Engine
 from qiaomen.store.lake import Arrays, Lake, Snapshot, Stage
+from qiaomen.store.rows import insert_missing
 from qiaomen.store.sql import METADATA, BigKey, Moment, is_postgres, open_sql, reading, writing
 
 __all__ = [
@@ -14,8 +15,11 @@ __all__ = [
     "Moment",
     "Snapshot",
     "Stage",
+    "insert_missing",
     "is_postgres",
+    "jobs",
     "open_sql",
+    "outbox",
     "portable",
     "reading",
     "writing",
