@@ -22,6 +22,7 @@ _BETWEEN: Final = "\x1f"
 _MISSING: Final = "\x1e"
 # Far below a fen: lifts binary fractions such as 1.005 to what was written.
 _NUDGE: Final = 1e-6
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNPORTABLE: Final = re.compile(r"\(\?(?!:)|\\[1-9bBAzZGkKpPQERXhHvVsS]|[*+?}][+]|\[\[:")
 
 
@@ -184,12 +185,12 @@ def contains_any(text: ir.StringValue, words: Iterable[str]) -> ir.BooleanValue:
 
 def _checked(pattern: str) -> str:
     """Return a pattern that RE2 and Java read alike; ``ValueError`` names what they read differently."""
-    re.compile(pattern)
     unportable = _UNPORTABLE.search(pattern.replace(r"\\", ""))
     bare = re.sub(r"\[[^\]]*\]|\\.", "", pattern)
     if unportable or "." in bare or "$" in bare[:-1]:
         found = unportable.group() if unportable else ("." if "." in bare else "$")
         raise ValueError(f"pattern {pattern!r}: {found!r} is read differently by the engines")
+    re.compile(pattern)
     return f"{pattern[:-1]}\\z" if bare.endswith("$") else pattern
 
 
@@ -214,17 +215,39 @@ def replace_pattern(text: ir.StringValue, pattern: str, by: str) -> ir.StringVal
     return text.re_replace(_checked(pattern), by)
 
 
+def _on_spark(value: ir.Value) -> bool:
+    from ibis.common.exceptions import IbisError
+
+    try:
+        return bool(value.get_backend().name == "pyspark")
+    except IbisError:  # a table in memory has no backend yet; it runs on DuckDB
+        return False
+
+
+def _json_scalar(document: ir.StringValue, field: str) -> ir.StringValue:
+    import ibis
+
+    if not _FIELD.fullmatch(field):
+        raise ValueError(f"not a field name: {field!r}")
+
+    @ibis.udf.scalar.builtin(name="get_json_object" if _on_spark(document) else "json_extract_string")
+    def extract_json(document: str, path: str) -> str:
+        raise NotImplementedError  # a declaration of the engine's own function
+
+    return extract_json(document, f"$.{field}")
+
+
 def json_text(document: ir.StringValue, field: str) -> ir.StringValue:
-    """Return a top-level text field of a JSON object; null where it is absent, null or not text.
+    """Return a top-level field of a JSON object as text; null where it is absent or null.
 
     Documents must be valid JSON: they are checked at intake.
     """
-    return document.cast("json")[field].str
+    return _json_scalar(document, field)
 
 
 def json_number(document: ir.StringValue, field: str) -> ir.FloatingValue:
     """Return a top-level number field of a JSON object; null where it is absent or null."""
-    return document.cast("json")[field].float
+    return _json_scalar(document, field).cast("float64")
 
 
 def hash_text(*parts: ir.Value) -> ir.StringValue:
