@@ -6,6 +6,7 @@ Reads the catalogues ``chains/*.yaml``, ``industry_plans``, ``classification`` a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -33,13 +34,17 @@ _INDUSTRY: Final = re.compile(r"[A-T](\d{2,4})?")
 
 
 class Node(CatalogRow):
-    """A node as declared: the words of its goods, the GB/T 4754 codes that imply it, the words that rule it out."""
+    """A node as declared: the words of its goods, the GB/T 4754 codes that imply it, the words that rule it out.
+
+    ``trade`` marks a node whose work is to trade, so that 销售 alone is full proof.
+    """
 
     name: str = Field(min_length=1, pattern=r"^[^/;&|!()\s]+$")
     stage: Stage
     keywords: tuple[str, ...] = ()
     industries: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    trade: bool = False
 
     @field_validator("code")
     @classmethod
@@ -156,6 +161,7 @@ GROUND_CODES: Final = frozenset(
         "trade_only",
         "own_work",
         "agreement",
+        "floor",
         "exclusion",
     }
 )
@@ -173,10 +179,15 @@ def load_chains(overlay: Path | None = None) -> tuple[Chain, ...]:
     return chains
 
 
-def load_plans(overlay: Path | None = None) -> tuple[PlanIndustry, ...]:
-    """Return plan industries in file order; a chain that does not exist is refused."""
+def load_plans(
+    overlay: Path | None = None, *, chains: Sequence[Chain] | None = None
+) -> tuple[PlanIndustry, ...]:
+    """Return plan industries in file order; a chain that does not exist is refused.
+
+    Pass ``chains`` where they are loaded already.
+    """
     plans = read_rows("industry_plans", PlanIndustry, overlay=overlay)
-    known = {chain.code for chain in load_chains(overlay)}
+    known = {chain.code for chain in (load_chains(overlay) if chains is None else chains)}
     for row in plans:
         missing = sorted(set(row.chains) - known)
         if missing:

@@ -31,6 +31,7 @@ class NodeRule:
     keywords: tuple[str, ...] = ()
     industries: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    trade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,14 @@ def _declared(catalogue: Sequence[Chain]) -> dict[str, _Draft]:
     for chain in catalogue:
         for node in chain.nodes:
             rule = NodeRule(
-                node.code, node.name, chain.code, node.stage, node.keywords, node.industries, node.excludes
+                node.code,
+                node.name,
+                chain.code,
+                node.stage,
+                node.keywords,
+                node.industries,
+                node.excludes,
+                node.trade,
             )
             parent = chain.parent_code(node.code)
             drafts[node.code] = _Draft(rule, chain.name, chain.sector, parent, CATALOGUE_ORIGIN)

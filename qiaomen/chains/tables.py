@@ -131,3 +131,32 @@ COMPANY_GOODS: Final = Table(
     ),
     ("company_id", "goods_name", "source"),
 )
+
+NODE_LINKS: Final = Table(
+    "node_links",
+    "chains",
+    "Which node supplies which, from stated links and from relations between goods.",
+    (
+        Column("from_node", "string", "supplying node"),
+        Column("to_node", "string", "supplied node"),
+        Column("basis", "string", "declared (a source states it) or goods (relations between their goods)"),
+        Column("weight", "float64", "stated strength, or the number of goods relations behind it"),
+        Column("evidence", "string", "in words, ending in ｜ and the source row"),
+    ),
+    ("from_node", "to_node", "basis"),
+)
+
+NODE_COUNTS: Final = Table(
+    "node_counts",
+    "chains",
+    "Live registered companies and customers per chain, stage or node (what lies below included) and district.",
+    (
+        Column("chain_code", "string", "chain"),
+        Column("level", "string", "chain, stage or node"),
+        Column("code", "string", "chain code, stage, or node code"),
+        Column("region_code", "string", "six-digit division of the companies; empty is unknown"),
+        Column("companies", "int64", "distinct live registered companies"),
+        Column("customers", "int64", "of them customers"),
+    ),
+    ("chain_code", "level", "code", "region_code"),
+)

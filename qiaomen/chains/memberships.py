@@ -1,0 +1,58 @@
+"""Chain nodes and goods as memberships, with the names that the screening language calls them by.
+
+Reads ``company_nodes``, ``chain_nodes``, ``company_goods``; its rows go into ``memberships``, ``membership_names``.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qiaomen.membership import MEMBERSHIP_NAMES, MEMBERSHIPS
+
+
+def chain_memberships(company_nodes: pa.Table) -> pa.Table:
+    """Return MEMBERSHIPS rows of dimension ``chain``, one per company and node code."""
+    return _memberships("chain", company_nodes, "node_code", company_nodes.column("evidence"))
+
+
+def goods_memberships(company_goods: pa.Table) -> pa.Table:
+    """Return MEMBERSHIPS rows of dimension ``goods``, one per company and goods name."""
+    grouped = company_goods.group_by(["company_id", "goods_name"]).aggregate([("source", "min")])
+    evidence = pc.binary_join_element_wise(
+        "主营产品“", grouped.column("goods_name"), "”｜company_goods/", grouped.column("source_min"), ""
+    )
+    ordered = grouped.append_column("evidence", evidence).sort_by(
+        [("goods_name", "ascending"), ("company_id", "ascending")]
+    )
+    return _memberships("goods", ordered, "goods_name", ordered.column("evidence"))
+
+
+def _memberships(dimension: str, rows: pa.Table, value: str, evidence: pa.ChunkedArray) -> pa.Table:
+    return MEMBERSHIPS.conform(
+        pa.table(
+            {
+                "company_id": rows.column("company_id"),
+                "dimension": pa.array([dimension], pa.string()).take(
+                    pa.array([0] * rows.num_rows, pa.int64())
+                ),
+                "value": rows.column(value),
+                "evidence": evidence,
+            }
+        )
+    )
+
+
+def chain_names(chain_nodes: pa.Table) -> pa.Table:
+    """Return MEMBERSHIP_NAMES rows of dimension ``chain``: each node's name and its path 链/段/…/环节."""
+    count = chain_nodes.num_rows
+    return MEMBERSHIP_NAMES.conform(
+        pa.table(
+            {
+                "dimension": pa.array(["chain"] * count, pa.string()),
+                "value": chain_nodes.column("node_code"),
+                "label": chain_nodes.column("node_name"),
+                "path": chain_nodes.column("path"),
+            }
+        )
+    )
