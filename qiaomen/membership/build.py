@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qiaomen.membership.names import Names
 
@@ -79,6 +78,8 @@ def in_force(memberships: pa.Table, as_of: dt.date | None) -> pa.Table:
     """Return the memberships in force at a date; all of them without one. A missing date is open."""
     if as_of is None:
         return memberships
+    import pyarrow.compute as pc
+
     day = pa.scalar(as_of, pa.date32())
     begun = pc.fill_null(pc.less_equal(memberships["since"], day), True)
     lasting = pc.fill_null(pc.greater_equal(memberships["until"], day), True)
