@@ -7,6 +7,7 @@ from qiaomen.registry.addresses import (
     resolve_address,
     resolve_addresses,
 )
+from qiaomen.registry.identity import IdentifyResult, identify
 from qiaomen.registry.names import (
     NameParts,
     looks_like_person,
@@ -17,13 +18,16 @@ from qiaomen.registry.names import (
     parse_name,
 )
 from qiaomen.registry.places import Gazetteer, load_gazetteer, short_division_name
+from qiaomen.registry.refs import collect_refs
 from qiaomen.registry.tables import (
     COMPANIES,
     COMPANY_CHANGES,
+    COMPANY_IDS,
     COMPANY_NAMES,
     COMPANY_RECORDS,
     COMPANY_REFS,
     LOADS,
+    PERSON_IDS,
     PERSON_RECORDS,
     PERSONS,
     REJECTS,
@@ -34,18 +38,23 @@ from qiaomen.registry.tables import (
 __all__ = [
     "COMPANIES",
     "COMPANY_CHANGES",
+    "COMPANY_IDS",
     "COMPANY_NAMES",
     "COMPANY_RECORDS",
     "COMPANY_REFS",
     "LOADS",
     "PERSONS",
+    "PERSON_IDS",
     "PERSON_RECORDS",
     "REJECTS",
     "RELATIONS",
     "RELATION_RECORDS",
     "Gazetteer",
+    "IdentifyResult",
     "NameParts",
     "Region",
+    "collect_refs",
+    "identify",
     "load_gazetteer",
     "looks_like_person",
     "normalise_address",

@@ -158,6 +158,28 @@ LOADS: Final = Table(
     ("load_id", "file", "table"),
 )
 
+COMPANY_IDS: Final = Table(
+    "company_ids",
+    "registry",
+    "Company numbers ever issued and the identifying keys they were issued for; append-only, the last issue of a key counts.",
+    (
+        Column("company_id", "int64", "the number; never changed or used again"),
+        Column("key", "string", "uscc:, stock:, name:, brand: or a source's own record, as `scheme:value`"),
+    ),
+    ("company_id", "key"),
+)
+
+PERSON_IDS: Final = Table(
+    "person_ids",
+    "registry",
+    "Person numbers ever issued; append-only.",
+    (
+        Column("person_id", "int64", "the number; never changed or used again"),
+        Column("key", "string", "person_ref it was issued for"),
+    ),
+    ("person_id", "key"),
+)
+
 COMPANY_REFS: Final = Table(
     "company_refs",
     "registry",
@@ -165,7 +187,11 @@ COMPANY_REFS: Final = Table(
     (
         Column("ref", "string", "`scheme:value` as loaded"),
         Column("company_id", "int64", "the company; null where the reference is ambiguous or empty"),
-        Column("how", "string", "code, name, former_name, short_name, record, mention, ambiguous"),
+        Column(
+            "how",
+            "string",
+            "code, name, former_name, short_name, record, mention, ambiguous, person (a natural person's name), empty",
+        ),
         Column("confidence", "float64", "0 to 1"),
     ),
     ("ref",),
@@ -192,6 +218,9 @@ COMPANIES: Final = Table(
         Column("capital_cny", "float64", "registered capital in yuan"),
         Column("legal_representative", "string", "name", SENSITIVE),
         Column("region_code", "string", "six-digit division code"),
+        Column(
+            "region_basis", "string", "where the region is known from: declared, address, name (the weakest)"
+        ),
         Column("address", "string", "registered address"),
         Column("industry_code", "string", "GB/T 4754"),
         Column("industry_name", "string", "trade in words"),
