@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from qiaomen.chains.live import live_companies
 from qiaomen.chains.tables import NODE_COUNTS
-from qiaomen.vocab import STAGE_LABELS, NotFound
+from qiaomen.vocab import STAGE_LABELS, NotFound, region_prefix
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -154,9 +154,9 @@ def atlas(
     if not nodes:
         raise NotFound(f"没有产业链“{chain_code}”", remedy="在产业链图谱中选择")
     counted = node_counts.filter(pc.equal(node_counts.column("chain_code"), chain_code))
-    prefix = (region_code or "").rstrip("0")
-    prefix = prefix + "0" * (len(prefix) % 2)
-    counted = counted.filter(pc.starts_with(counted.column("region_code"), prefix))
+    if region_code:
+        inside = pc.starts_with(counted.column("region_code"), region_prefix(region_code))
+        counted = counted.filter(inside)
     totals, regions = _totals(counted.to_pylist())
     count = totals.get(("chain", chain_code), Count())
     first = nodes[0]
