@@ -46,11 +46,12 @@ PARKS: Final = Table(
         Column("level", "string", "国家级, 市级, 区级"),
         Column("region_code", "string", "six-digit division code"),
         Column("trades", "string", "leading trades, separated by `;`"),
+        Column("address_words", "string", "words that place an address in the park, separated by `;`"),
         Column("operator_id", "int64", "company_id of the operator"),
         Column("lon", "float64", "degrees east"),
         Column("lat", "float64", "degrees north"),
         Column("radius_m", "float64", "metres"),
-        Column("residents", "int64", "companies in the park"),
+        Column("residents", "int64", "companies in the park; null until companies are placed"),
     ),
     ("park_code",),
 )
