@@ -1,0 +1,205 @@
+"""The one access policy, default deny: what a viewer may do and see. Page, API, export and command line ask here.
+
+A row outside the viewer's scope does not exist for the viewer (``NotFound``, never ``NotAllowed``); a customer
+outside the scope that appears on a path is shown as ``XX支行客户（需申请转介）``, without its name or amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import pyarrow as pa
+
+from qiaomen.bank.viewers import Scope, Viewer
+from qiaomen.vocab import DataClass, NotAllowed, NotFound, Role, Table
+
+
+class Action(StrEnum):
+    """What can be asked of the system."""
+
+    SEE_COMPANIES = "see_companies"
+    SEE_CUSTOMERS = "see_customers"
+    SEE_TASKS = "see_tasks"
+    WORK_TASKS = "work_tasks"
+    TRANSFER_TASKS = "transfer_tasks"
+    DISPATCH = "dispatch"
+    SEE_DASHBOARD = "see_dashboard"
+    SCREEN = "screen"
+    EXPORT = "export"
+    SUBSCRIBE = "subscribe"
+    UPLOAD_CUSTOMERS = "upload_customers"
+    DECIDE_MATCHES = "decide_matches"
+    RUN_JOBS = "run_jobs"
+    APPROVE_MODELS = "approve_models"
+    MANAGE_USERS = "manage_users"
+    MANAGE_TOKENS = "manage_tokens"
+    SEE_AUDIT = "see_audit"
+    SEE_SETTINGS = "see_settings"
+    PUSH_EVENTS = "push_events"
+
+
+_STAFF: Final = frozenset(
+    {
+        Action.SEE_COMPANIES,
+        Action.SEE_CUSTOMERS,
+        Action.SEE_TASKS,
+        Action.WORK_TASKS,
+        Action.SCREEN,
+        Action.SUBSCRIBE,
+    }
+)
+_UNIT_ADMIN: Final = _STAFF | {
+    Action.TRANSFER_TASKS,
+    Action.DISPATCH,
+    Action.SEE_DASHBOARD,
+    Action.EXPORT,
+}
+POLICY: Final[Mapping[Role, frozenset[Action]]] = {
+    Role.MANAGER: _STAFF,
+    Role.SUB_BRANCH_ADMIN: _UNIT_ADMIN,
+    Role.BRANCH_ADMIN: _UNIT_ADMIN | {Action.UPLOAD_CUSTOMERS, Action.DECIDE_MATCHES},
+    Role.ANALYST: _UNIT_ADMIN
+    | {Action.UPLOAD_CUSTOMERS, Action.DECIDE_MATCHES, Action.RUN_JOBS, Action.APPROVE_MODELS},
+    Role.ADMINISTRATOR: frozenset(
+        {
+            Action.MANAGE_USERS,
+            Action.MANAGE_TOKENS,
+            Action.SEE_AUDIT,
+            Action.SEE_SETTINGS,
+            Action.RUN_JOBS,
+        }
+    ),
+    Role.INTEGRATOR: frozenset(
+        {
+            Action.SEE_COMPANIES,
+            Action.SEE_CUSTOMERS,
+            Action.SEE_TASKS,
+            Action.WORK_TASKS,
+            Action.EXPORT,
+            Action.UPLOAD_CUSTOMERS,
+            Action.PUSH_EVENTS,
+        }
+    ),
+}
+
+_ALL: Final = frozenset(DataClass)
+# Classes shown in clear for rows in scope; a column of another class is masked.
+CLEAR: Final[Mapping[Role, frozenset[DataClass]]] = {
+    Role.MANAGER: _ALL,
+    Role.SUB_BRANCH_ADMIN: _ALL,
+    Role.BRANCH_ADMIN: _ALL,
+    Role.ANALYST: _ALL - {DataClass.CORE},
+    Role.ADMINISTRATOR: frozenset({DataClass.GENERAL}),
+    Role.INTEGRATOR: frozenset({DataClass.GENERAL, DataClass.IMPORTANT}),
+}
+
+
+def may(viewer: Viewer, action: Action) -> bool:
+    """Whether the viewer may do something at all (the scope of rows is another question)."""
+    if viewer.actions is not None and action.value not in viewer.actions:
+        return False
+    return any(action in POLICY.get(role, frozenset()) for role in viewer.roles)
+
+
+def require(viewer: Viewer, action: Action) -> None:
+    """Raise ``NotAllowed`` where the viewer may not."""
+    if not may(viewer, action):
+        raise NotAllowed("您的角色无权进行此操作", remedy="如确有需要，请联系系统管理员调整角色")
+
+
+def scope_of(viewer: Viewer) -> Scope:
+    """Return which customers and tasks the viewer may see; empty for an administrator."""
+    if not may(viewer, Action.SEE_CUSTOMERS) and not may(viewer, Action.SEE_TASKS):
+        return Scope()
+    return Scope(
+        whole_bank=viewer.whole_bank,
+        institutions=viewer.below,
+        manager_no=viewer.staff_no if viewer.has(Role.MANAGER) else None,
+    )
+
+
+def scope_institutions(viewer: Viewer) -> frozenset[str] | None:
+    """Return the institutions whose rows the viewer may see; None is the whole bank."""
+    scope = scope_of(viewer)
+    return None if scope.whole_bank else scope.institutions
+
+
+def pool_institutions(viewer: Viewer) -> frozenset[str]:
+    """Return the institutions whose unclaimed tasks a manager may see and claim: those of the own posts."""
+    return viewer.homes if viewer.has(Role.MANAGER) and may(viewer, Action.WORK_TASKS) else frozenset()
+
+
+def require_row(viewer: Viewer, institution_code: str | None, manager_no: str | None) -> None:
+    """Raise ``NotFound`` for an operational row outside the viewer's scope."""
+    if not scope_of(viewer).covers(institution_code, manager_no):
+        raise NotFound("没有找到", remedy="检查编号，或向所属机构申请")
+
+
+def referral_name(institution_name: str | None) -> str:
+    """Return how a customer outside the viewer's scope is shown."""
+    return f"{institution_name or '本行其他机构'}客户（需申请转介）"
+
+
+def customer_name(
+    viewer: Viewer,
+    name: str,
+    *,
+    institution_code: str | None,
+    institution_name: str | None,
+    manager_no: str | None,
+) -> str:
+    """Return a customer's name, or its referral wording where it lies outside the viewer's scope."""
+    if scope_of(viewer).covers(institution_code, manager_no):
+        return name
+    return referral_name(institution_name)
+
+
+def clear_classes(viewer: Viewer) -> frozenset[DataClass]:
+    """Return the data classes shown in clear for rows in scope."""
+    classes: set[DataClass] = set()
+    for role in viewer.roles:
+        classes |= CLEAR.get(role, frozenset())
+    return frozenset(classes)
+
+
+def masked_text(value: str | None) -> str | None:
+    """Hide the middle of a text: a name keeps its first character, a long number its ends."""
+    if value is None:
+        return None
+    if len(value) < 7:
+        return value[:1] + "*" * max(1, len(value) - 1)
+    return f"{value[:3]}{'*' * (len(value) - 7)}{value[-4:]}"
+
+
+def mask(viewer: Viewer, table: Table, data: pa.Table) -> pa.Table:
+    """Return rows in scope as the viewer may read them: a column of a class not in clear is masked.
+
+    Text keeps its ends; amounts, dates and numbers become null. Columns are those ``table`` declares.
+    """
+    clear = clear_classes(viewer)
+    for index, name in enumerate(data.column_names):
+        column = table.column(name)
+        if column.data_class in clear:
+            continue
+        data = data.set_column(index, name, _hidden(data.column(name)))
+    return data
+
+
+def _hidden(values: pa.ChunkedArray) -> pa.Array:
+    if pa.types.is_string(values.type):
+        return pa.array([masked_text(value) for value in values.to_pylist()], pa.string())
+    return pa.nulls(len(values), values.type)
+
+
+def mask_row(viewer: Viewer, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one row in scope as the viewer may read it."""
+    clear = clear_classes(viewer)
+    result: dict[str, Any] = {}
+    for name, value in row.items():
+        if table.column(name).data_class in clear:
+            result[name] = value
+        else:
+            result[name] = masked_text(value) if isinstance(value, str) else None
+    return result
