@@ -180,7 +180,7 @@ def _merged(rows: Rows, own: Array, edge: Array, first: Array) -> dict[str, np.n
     trusted = np.where(rows.proven >= proven[edge], rows.confidence, 0.0)
     counts = np.where(np.isnan(rows.count), 1.0, rows.count)
     return {
-        "edge_ratio": np.minimum(1.0, _largest_source(rows, own, edge, edges, rows.ratio, newest=True)),
+        "edge_ratio": _largest_source(rows, own, edge, edges, rows.ratio, newest=True),
         "edge_amount": _largest_source(rows, own, edge, edges, rows.amount, newest=False),
         "edge_count": _largest_source(rows, own, edge, edges, counts, newest=False),
         "edge_since": np.where(earliest == np.iinfo(np.int32).max, UNKNOWN_DAY, earliest).astype(np.int32),
