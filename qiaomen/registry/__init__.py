@@ -17,8 +17,10 @@ from qiaomen.registry.names import (
     normalise_short_names,
     parse_name,
 )
+from qiaomen.registry.persons import PersonsResult, build_persons
 from qiaomen.registry.places import Gazetteer, load_gazetteer, short_division_name
 from qiaomen.registry.refs import collect_refs
+from qiaomen.registry.relations import RelationsResult, resolve_relations
 from qiaomen.registry.tables import (
     COMPANIES,
     COMPANY_CHANGES,
@@ -52,7 +54,10 @@ __all__ = [
     "Gazetteer",
     "IdentifyResult",
     "NameParts",
+    "PersonsResult",
     "Region",
+    "RelationsResult",
+    "build_persons",
     "collect_refs",
     "identify",
     "load_gazetteer",
@@ -66,5 +71,6 @@ __all__ = [
     "region_from_words",
     "resolve_address",
     "resolve_addresses",
+    "resolve_relations",
     "short_division_name",
 ]
