@@ -8,6 +8,9 @@ from qiaomen.registry.addresses import (
     resolve_addresses,
 )
 from qiaomen.registry.identity import IdentifyResult, identify
+from qiaomen.registry.intake import Observer, read_files
+from qiaomen.registry.load_result import LoadResult, Warned
+from qiaomen.registry.money import MoneyReader, load_money_reader
 from qiaomen.registry.names import (
     NameParts,
     looks_like_person,
@@ -19,8 +22,20 @@ from qiaomen.registry.names import (
 )
 from qiaomen.registry.persons import PersonsResult, build_persons
 from qiaomen.registry.places import Gazetteer, load_gazetteer, short_division_name
+from qiaomen.registry.plan import FilePlan, PlannedFile, SkippedFile, plan_files
+from qiaomen.registry.readers import RowFile, normal_header, open_rows
 from qiaomen.registry.refs import collect_refs
 from qiaomen.registry.relations import RelationsResult, resolve_relations
+from qiaomen.registry.source_docs import source_docs
+from qiaomen.registry.sources import (
+    ColumnRule,
+    FileFormat,
+    FileRule,
+    Source,
+    check_sources,
+    load_sources,
+    record_names,
+)
 from qiaomen.registry.tables import (
     COMPANIES,
     COMPANY_CHANGES,
@@ -36,6 +51,7 @@ from qiaomen.registry.tables import (
     RELATION_RECORDS,
     RELATIONS,
 )
+from qiaomen.registry.upsert import content_hashes
 
 __all__ = [
     "COMPANIES",
@@ -51,26 +67,48 @@ __all__ = [
     "REJECTS",
     "RELATIONS",
     "RELATION_RECORDS",
+    "ColumnRule",
+    "FileFormat",
+    "FilePlan",
+    "FileRule",
     "Gazetteer",
     "IdentifyResult",
+    "LoadResult",
+    "MoneyReader",
     "NameParts",
+    "Observer",
     "PersonsResult",
+    "PlannedFile",
     "Region",
     "RelationsResult",
+    "RowFile",
+    "SkippedFile",
+    "Source",
+    "Warned",
     "build_persons",
+    "check_sources",
     "collect_refs",
+    "content_hashes",
     "identify",
     "load_gazetteer",
+    "load_money_reader",
+    "load_sources",
     "looks_like_person",
+    "normal_header",
     "normalise_address",
     "normalise_name",
     "normalise_names",
     "normalise_short_name",
     "normalise_short_names",
+    "open_rows",
     "parse_name",
+    "plan_files",
+    "read_files",
+    "record_names",
     "region_from_words",
     "resolve_address",
     "resolve_addresses",
     "resolve_relations",
     "short_division_name",
+    "source_docs",
 ]
