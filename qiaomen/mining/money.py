@@ -210,3 +210,13 @@ def parse_amount(text: str | None, rates: Mapping[str, float]) -> Amount | None:
         return None
     amounts = _scan(flatten(text), rates, bare=True)
     return amounts[0] if amounts else None
+
+
+def word_amount(cny: float | None) -> str:
+    """Return an amount in words: 元 below ten thousand, then 万元 and 亿元; 金额不详 where it is unknown."""
+    if cny is None:
+        return "金额不详"
+    size = abs(cny)
+    if size >= 1e8:
+        return f"{cny / 1e8:,.2f}亿元"
+    return f"{cny / 1e4:,.2f}万元" if size >= 1e4 else f"{cny:,.2f}元"

@@ -25,13 +25,16 @@ _LEGAL: Final = re.compile(
 _BORDER: Final = re.compile(
     r"中标|收购|与|和|向|为|由|及|对|给|将|把|的|因|据|被|让|以|在|于|至|从|子公司|孙公司|股东|实际控制人|一致行动人|"
     r"联合体|单位|人:|方:|公告|称|获得|获|下属|旗下|关联方|全资|控股的|参股|持有|签署|签订|起诉|担保|质押|转让|认购|"
-    r"设立|成立|拟|已|经|是|系|即|若|如|等|日|月|年|公司|其中|第一|候选人|供应商|采购人|招标人|投标人"
+    r"设立|成立|拟|已|经|是|系|即|若|如|等|日|月|年|公司|其中|第一|候选人|供应商|采购人|招标人|投标人|招标方|所持|收到|接到|参与|发来|确认|确定|成为|关于|了|"
+    r"项目(?!管理|咨询|投资)"
 )
 _INSIDE: Final = re.compile(r"[一-鿿A-Za-z0-9()·&-]")
 # Verbs and particles: a short name before them is a name by itself, not the beginning of a longer one.
 _VERB: Final = re.compile(
     r"中标|收购|与|和|向|为|拟|将|的|对|在|签|获|等|及|被|把|从|以|发|减持|增持|质押|持有|投资|设立|认购|转让|子公司|旗下|下属|全资|控股"
 )
+# A short name that is also a place: before one of these it is the place.
+_PLACE: Final = re.compile(r"[市省县区镇路港]|分行|支行|自治")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ class NameIndex:
             if ids is None:
                 continue
             legal = name in self._legal
-            if not legal and _continues(flat, position + length):
+            end = position + length
+            if not legal and (_PLACE.match(flat, end) or _continues(flat, end)):
                 continue
             return Mention(position, position + length, name, ids, legal)
         return None

@@ -17,6 +17,16 @@ _PRONOUN: Final = re.compile(
     r"本公司|上市公司|发行人|该公司|(?<![限份子分母司团业券基])公司(?!债|法|章程|股票|股份|总部|名|治理|董事|监事|高管|控股|"
     r"实际|实控|第|全资|子|孙|股东|下属|旗下|所属|及其|系|类|债券)"
 )
+# Whoever is quoted as a source of data or opinion, and whoever stands only as parent or target of the real actor.
+_NO_ACTOR: Final = re.compile(r"(?:Choice|金融终端)?数据|iFinD|研报|研究报告|分析师|记者|认为|投顾")
+_BETWEEN: Final = re.compile(
+    r"子公司|孙公司|附属公司|下属公司|控股股东|的股东|公司股东|实际控制人|实控人|一致行动人"
+)
+_CLAUSE: Final = re.compile(r"[,，;；。:：]")
+_IMPLIED: Final = re.compile(
+    r"(?:子公司|孙公司|附属公司|下属公司|控股股东|公司股东)[“\"]?(?P<name>[一-鿿A-Za-z]{2,8}?)[”\"]?(?:\([^()]{0,20}\))?"
+    r"(?=(?:已|近日|日前|成功|联合)?(?:中标|收购|拟|为|与|向|将|把|质押|减持|增持|签|于|累计|确定|所持|持有|成为|提供|收到|的))"
+)
 _ENUMERATED: Final = re.compile(r"(?:\([^()]{0,20}\))?、")
 
 
@@ -49,15 +59,35 @@ def pronouns(flat: str, subject: Mention | None) -> list[Mention]:
     ]
 
 
-def _fits(pattern: RolePattern, flat: str, mention: Mention, trigger: tuple[int, int]) -> bool:
-    if pattern.side == "before" and mention.end > trigger[0]:
+def implied(flat: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the short names after 子公司, 控股股东 and the like that no other mention covers."""
+    found = []
+    for match in _IMPLIED.finditer(flat):
+        start, end = match.span("name")
+        if not any(mention.start < end and start < mention.end for mention in mentions):
+            found.append(Mention(start, end, match["name"], (), legal=False))
+    return found
+
+
+def _placed(pattern: RolePattern, flat: str, mention: Mention, trigger: tuple[int, int]) -> bool:
+    """Whether a mention stands on the right side of the trigger with nothing between that makes it another's."""
+    if pattern.side == "before":
+        gap = flat[mention.end : trigger[0]]
+        return mention.end <= trigger[0] and not (gap and _BETWEEN.search(gap))
+    if mention.start < trigger[0]:
         return False
-    if pattern.side == "after" and mention.start < trigger[0]:
+    return bool(pattern.lead) or not _CLAUSE.search(flat, trigger[1], max(trigger[1], mention.start))
+
+
+def _fits(pattern: RolePattern, flat: str, mention: Mention, trigger: tuple[int, int]) -> bool:
+    if not _placed(pattern, flat, mention, trigger) or _NO_ACTOR.match(flat, mention.end):
         return False
     before = flat[max(0, mention.start - _LEAD_CHARS) : mention.start]
     if pattern.lead and not _ends_with(pattern.lead).search(before):
         return False
     if pattern.not_lead and _ends_with(pattern.not_lead).search(before):
+        return False
+    if pattern.not_follow and _begins_with(pattern.not_follow).match(flat, mention.end):
         return False
     return not pattern.follow or bool(_begins_with(pattern.follow).match(flat, mention.end))
 
@@ -102,7 +132,9 @@ def assign_roles(
     ``mentions`` and ``trigger`` are offsets in ``flat``; ``subject`` is who the document is about.
     """
     stand_ins = pronouns(flat, subject)
-    pool = sorted([*mentions, *stand_ins], key=lambda mention: mention.start)
+    pool = sorted(
+        [*mentions, *implied(flat, [*mentions, *stand_ins]), *stand_ins], key=lambda mention: mention.start
+    )
     players: list[Player] = []
     for pattern in rule.roles:
         if any(player.role == pattern.role for player in players):
@@ -113,6 +145,8 @@ def assign_roles(
             listed = _listed(flat, free, chosen)
             players += [Player(pattern.role, mention, mention in stand_ins) for mention in listed]
     missing = rule.document_role and not any(player.role == rule.document_role for player in players)
+    if missing and _BETWEEN.search(flat, 0, trigger[0]):
+        return players  # The actor is a subsidiary or holder whose name is not in the sentence.
     if missing and subject is not None and not any(_same(subject, player.mention) for player in players):
         players.append(Player(rule.document_role, subject, by_document=True))
     return players

@@ -31,8 +31,9 @@ class RolePattern(BaseModel):
     lead: str = ""
     not_lead: str = ""
     follow: str = ""
+    not_follow: str = ""
 
-    _regular = field_validator("lead", "not_lead", "follow")(_regular)
+    _regular = field_validator("lead", "not_lead", "follow", "not_follow")(_regular)
 
 
 class TextRule(CatalogRow):
