@@ -17,6 +17,7 @@ LONG_LIST: Final = Table(
         Column("park_code", "string", "park; null where the recipe has none"),
         Column("node_code", "string", "chain node; null where the recipe has none"),
         Column("introducer_id", "int64", "existing customer who could introduce (转介人); null is none"),
+        Column("introduction", "string", "how the introducer is linked, in words without its name"),
         Column("rank", "int64", "rank within the recipe"),
         Column("strength", "float64", "0 to 1"),
         Column("reason", "string", "in words"),
