@@ -5,7 +5,6 @@ Definitions: ``load_chains``, ``load_plans``, ``load_grounds``, ``load_goods_noi
 ``link_nodes``, ``count_nodes``. Pages: ``atlas``.
 """
 
-from qiaomen.chains.atlas import Atlas, AtlasLink, AtlasNode, AtlasStage, Count, Gap, atlas, count_nodes
 from qiaomen.chains.catalogue import (
     SECTORS,
     Chain,
@@ -26,6 +25,7 @@ from qiaomen.chains.live import live_companies
 from qiaomen.chains.matcher import NodeMatcher
 from qiaomen.chains.memberships import chain_memberships, chain_names, goods_memberships
 from qiaomen.chains.nodes import ChainNodes, NodeRule, build_chain_nodes
+from qiaomen.chains.pages import Atlas, AtlasLink, AtlasNode, AtlasStage, Count, Gap, atlas, count_nodes
 from qiaomen.chains.phrases import Hits, PhraseIndex, folded
 from qiaomen.chains.refs import with_company_ids
 from qiaomen.chains.tables import (
