@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from qiaomen.demo import bank, dealings, events, lists, outcomes, people, plant, texts, trade
+from qiaomen.demo import bank, dealings, events, lists, outcomes, people, plant, texts, trade, words
 from qiaomen.demo.companies import Companies, Node, make_companies
 
 DEMO_AS_OF: Final = date(2026, 6, 30)
@@ -88,7 +88,7 @@ def draw_city(nodes: list[Node], kind_names: dict[str, str], size: Size, seed: i
         outcomes=outcomes.make_outcomes(rngs[13], companies, response, sellers, size.contacts, as_of),
         response=response,
         known_paths=known_paths,
-        operators=[int(index) for index in big[60:90]],
+        operators=[int(index) for index in big[60 : 60 + len(words.PARK_NAMES)]],
         blacklisted=[
             int(index) for index in rngs[14].choice(size.companies, size.companies // 200, replace=False)
         ],

@@ -70,13 +70,15 @@ def make_relations(
 def _offices(relations: Relations, rng: np.random.Generator, companies: Companies, persons: Persons) -> None:
     count = len(companies)
     # Most people sit in one firm; a few hundred are busy directors.
-    busy = rng.choice(len(persons), 900, replace=False)
+    busy = rng.choice(len(persons), len(persons) // 28, replace=False)
     for index in range(count):
         seats = 1 + int(rng.binomial(4, 0.36))
         chosen: list[int] = []
         for seat in range(seats):
             person = (
-                int(busy[int(rng.integers(900))]) if rng.random() < 0.07 else int(rng.integers(len(persons)))
+                int(busy[int(rng.integers(len(busy)))])
+                if rng.random() < 0.07
+                else int(rng.integers(len(persons)))
             )
             if person in chosen:
                 continue
@@ -109,7 +111,7 @@ def _holdings(
                 continue
             company_holder = rng.random() < 0.22
             number = (
-                int(by_capital[int(rng.integers(1500))])
+                int(by_capital[int(rng.integers(len(by_capital)))])
                 if company_holder
                 else int(rng.integers(len(persons)))
             )
@@ -142,7 +144,7 @@ def _pairs(rng: np.random.Generator, count: int, size: int) -> list[tuple[int, i
 
 def _investments(relations: Relations, rng: np.random.Generator, companies: Companies, as_of: date) -> None:
     rounds = ("天使轮", "Pre-A轮", "A轮", "B轮", "C轮", "战略投资")
-    for investor, target in _pairs(rng, len(companies), 2600):
+    for investor, target in _pairs(rng, len(companies), int(len(companies) * 0.13)):
         on = as_of - timedelta(days=int(rng.integers(10, 1800)))
         amount = round(float(np.exp(rng.normal(16.3, 0.9))), -4)
         stage = rounds[int(rng.integers(6))]
@@ -158,7 +160,7 @@ def _investments(relations: Relations, rng: np.random.Generator, companies: Comp
 
 
 def _guarantees(relations: Relations, rng: np.random.Generator, companies: Companies, as_of: date) -> None:
-    for guarantor, debtor in _pairs(rng, len(companies), 5200):
+    for guarantor, debtor in _pairs(rng, len(companies), int(len(companies) * 0.26)):
         on = as_of - timedelta(days=int(rng.integers(30, 1000)))
         amount = round(float(np.exp(rng.normal(15.8, 0.9))), -4)
         relations.add(
@@ -174,7 +176,7 @@ def _guarantees(relations: Relations, rng: np.random.Generator, companies: Compa
 
 
 def _transactions(relations: Relations, rng: np.random.Generator, companies: Companies, as_of: date) -> None:
-    for payer, payee in _pairs(rng, len(companies), 8600):
+    for payer, payee in _pairs(rng, len(companies), int(len(companies) * 0.43)):
         count = int(rng.integers(2, 60))
         amount = round(float(np.exp(rng.normal(14.4, 1.1))), 2)
         relations.add(
@@ -198,7 +200,7 @@ def _shared_rights(
             groups.setdefault(nodes[node].chain, []).append(index)
     chains = sorted(groups)
     seen: set[tuple[int, int]] = set()
-    while len(seen) < 4200:
+    while len(seen) < len(companies) // 5:
         members = groups[chains[int(rng.integers(len(chains)))]]
         left, right = sorted(int(members[int(value)]) for value in rng.integers(0, len(members), 2))
         if left == right or (left, right) in seen:
@@ -216,10 +218,10 @@ def _shared_rights(
 
 
 def _branches(relations: Relations, rng: np.random.Generator, companies: Companies) -> None:
-    """Turn three hundred companies into branch offices of large ones."""
+    """Turn one company in sixty-six into branch offices of large ones."""
     parents = np.argsort(-np.array(companies.capital_cny))[:400]
-    for position, index in enumerate(rng.choice(len(companies), 300, replace=False)):
-        child, parent = int(index), int(parents[position % 400])
+    for position, index in enumerate(rng.choice(len(companies), len(companies) // 66, replace=False)):
+        child, parent = int(index), int(parents[position % len(parents)])
         if child == parent or companies.board[child]:
             continue
         district = words.DISTRICTS[companies.district[child]][1].removesuffix("区").removesuffix("新")

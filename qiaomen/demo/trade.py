@@ -12,7 +12,7 @@ import numpy as np
 from qiaomen.demo.companies import Companies, Node
 
 STAGES: Final = ("upstream", "midstream", "downstream")
-PAIRS: Final = 32_000
+PAIRS_PER_COMPANY: Final = 1.6
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ def make_trade(rng: np.random.Generator, companies: Companies, nodes: list[Node]
     pairs: set[tuple[int, int]] = set()
     sizes = np.array(companies.capital_cny) ** 0.75
     weights = {key: sizes[members] / sizes[members].sum() for key, members in by_stage.items()}
-    while len(pairs) < PAIRS:
+    while len(pairs) < PAIRS_PER_COMPANY * len(companies):
         if rng.random() < 0.2:
             supplier, buyer = (int(value) for value in rng.integers(0, len(companies), 2))
         else:

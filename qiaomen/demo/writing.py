@@ -40,4 +40,4 @@ def kind_names() -> dict[str, str]:
     """Return the Chinese name of every opportunity kind."""
     from qiaomen.mining import load_kinds
 
-    return {kind.code: kind.name_zh for kind in load_kinds(None)}
+    return {kind.code: kind.name for kind in load_kinds(None).values()}

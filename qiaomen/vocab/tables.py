@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DataClass(StrEnum):
@@ -22,19 +24,27 @@ class DataClass(StrEnum):
     GENERAL = "general"
 
 
-ARROW_TYPES: Final[dict[str, pa.DataType]] = {
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "string": pa.string(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
+TYPE_NAMES: Final = frozenset({"int64", "float64", "string", "boolean", "date", "timestamp"})
+
+
+@cache
+def arrow_types() -> dict[str, pa.DataType]:
+    """Return the Arrow type of each type name. (Arrow is imported late: it costs the command line 0.2 s.)"""
+    import pyarrow as pa
+
+    return {
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "string": pa.string(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: name (units in the name), a key of ``ARROW_TYPES``, what it means, its data class."""
+    """One column: name (units in the name), one of ``TYPE_NAMES``, what it means, its data class."""
 
     name: str
     type: str
@@ -42,7 +52,7 @@ class Column:
     data_class: DataClass = DataClass.GENERAL
 
     def __post_init__(self) -> None:
-        if self.type not in ARROW_TYPES:
+        if self.type not in TYPE_NAMES:
             raise ValueError(f"{self.name}: unknown column type {self.type!r}")
 
 
@@ -83,7 +93,10 @@ class Table:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema in declared order."""
-        return pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in self.columns])
+        import pyarrow as pa
+
+        kinds = arrow_types()
+        return pa.schema([pa.field(column.name, kinds[column.type]) for column in self.columns])
 
     def empty(self) -> pa.Table:
         """Return a table of the declared schema with no rows."""
@@ -94,12 +107,15 @@ class Table:
 
         A declared column that is missing becomes null; an undeclared column is an error (``ValueError``).
         """
+        import pyarrow as pa
+
+        kinds = arrow_types()
         extra = set(data.column_names) - set(self.names)
         if extra:
             raise ValueError(f"{self.name}: undeclared columns {sorted(extra)}")
         arrays = []
         for column in self.columns:
-            kind = ARROW_TYPES[column.type]
+            kind = kinds[column.type]
             if column.name in data.column_names:
                 arrays.append(data.column(column.name).cast(kind))
             else:
