@@ -34,7 +34,9 @@ _VERB: Final = re.compile(
     r"中标|收购|与|和|向|为|拟|将|的|对|在|签|获|等|及|被|把|从|以|发|减持|增持|质押|持有|投资|设立|认购|转让|子公司|旗下|下属|全资|控股"
 )
 # A short name that is also a place: before one of these it is the place.
-_PLACE: Final = re.compile(r"[市省县区镇路港]|分行|支行|自治")
+_PLACE: Final = re.compile(
+    r"市(?![场值政])|省|县|区(?![域块])|镇|路(?![由桥演])|港(?![口股交])|分行|支行|自治"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ _IMPLIED: Final = re.compile(
     r"(?:子公司|孙公司|附属公司|下属公司|控股股东|公司股东)[“\"]?(?P<name>[一-鿿A-Za-z]{2,8}?)[”\"]?(?:\([^()]{0,20}\))?"
     r"(?=(?:已|近日|日前|成功|联合)?(?:中标|收购|拟|为|与|向|将|把|质押|减持|增持|签|于|累计|确定|所持|持有|成为|提供|收到|的))"
 )
-_ENUMERATED: Final = re.compile(r"(?:\([^()]{0,20}\))?、")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,11 @@ class Player:
 @lru_cache(maxsize=512)
 def _ends_with(pattern: str) -> re.Pattern[str]:
     return re.compile(f'(?:{pattern})[“"《]?$')
+
+
+@lru_cache(maxsize=64)
+def _joined(joiner: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:\([^()]{{0,20}}\))?(?:{joiner})")
 
 
 @lru_cache(maxsize=512)
@@ -103,11 +107,13 @@ def _nearest(
     return min(fitting, key=lambda mention: mention.start)
 
 
-def _listed(flat: str, mentions: Sequence[Mention], chosen: Mention) -> list[Mention]:
+def _listed(flat: str, mentions: Sequence[Mention], chosen: Mention, joiner: str) -> list[Mention]:
     """Return ``chosen`` and the companies enumerated with it (甲、乙、丙中标), nearest first."""
     listed, start = [chosen], chosen.start
     for mention in reversed([mention for mention in mentions if mention.end <= chosen.start]):
-        if not _ENUMERATED.fullmatch(flat, mention.end, start) or any(_same(mention, one) for one in listed):
+        if not _joined(joiner).fullmatch(flat, mention.end, start) or any(
+            _same(mention, one) for one in listed
+        ):
             break
         listed.append(mention)
         start = mention.start
@@ -142,7 +148,7 @@ def assign_roles(
         free = [mention for mention in pool if not any(_same(mention, player.mention) for player in players)]
         chosen = _nearest(pattern, flat, free, trigger)
         if chosen is not None:
-            listed = _listed(flat, free, chosen)
+            listed = _listed(flat, free, chosen, pattern.joiner)
             players += [Player(pattern.role, mention, mention in stand_ins) for mention in listed]
     missing = rule.document_role and not any(player.role == rule.document_role for player in players)
     if missing and _BETWEEN.search(flat, 0, trigger[0]):

@@ -22,7 +22,10 @@ def _regular(value: str) -> str:
 
 
 class RolePattern(BaseModel):
-    """Where a role stands: before or after the trigger, with words that must (not) stand just before the name."""
+    """Where a role stands: before or after the trigger, with words that must (not) stand just before or after it.
+
+    ``joiner`` is what stands between companies that share the role (甲、乙中标).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,8 +35,9 @@ class RolePattern(BaseModel):
     not_lead: str = ""
     follow: str = ""
     not_follow: str = ""
+    joiner: str = "、"
 
-    _regular = field_validator("lead", "not_lead", "follow", "not_follow")(_regular)
+    _regular = field_validator("lead", "not_lead", "follow", "not_follow", "joiner")(_regular)
 
 
 class TextRule(CatalogRow):
