@@ -1,5 +1,12 @@
 """The bank's own customers, dealings, cash flows, outcomes."""
 
+from qiaomen.customers.book import (
+    attach_cashflows,
+    attach_dealings,
+    attach_outcomes,
+    build_customers,
+    company_of_number,
+)
 from qiaomen.customers.tables import (
     CASHFLOW_RECORDS,
     CASHFLOWS,
@@ -22,4 +29,9 @@ __all__ = [
     "DEALING_RECORDS",
     "OUTCOMES",
     "OUTCOME_RECORDS",
+    "attach_cashflows",
+    "attach_dealings",
+    "attach_outcomes",
+    "build_customers",
+    "company_of_number",
 ]
