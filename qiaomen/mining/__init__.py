@@ -1,8 +1,7 @@
 """Opportunities found in text, registry changes, expiry dates, the bank's own books and feeds.
 
 Reads announcement_records, opportunity_records, company_changes, relations, dealings, cashflows; writes findings.
-Owns the catalogues opportunity_kinds, text_rules, text_guards, change_rules, expiry_rules, in_bank_rules and
-exchange_rates.
+Owns the catalogues opportunity_kinds, text_rules, text_guards, change_rules, expiry_rules and in_bank_rules.
 """
 
 from qiaomen.mining.changes import find_registry_changes
@@ -11,7 +10,7 @@ from qiaomen.mining.feed_records import find_in_feed
 from qiaomen.mining.findings import Detected, join_findings
 from qiaomen.mining.in_bank import find_in_bank
 from qiaomen.mining.kinds import OpportunityKind, RoleNeeds, kinds_by_word, load_kinds
-from qiaomen.mining.money import find_amounts, flatten, load_rates, parse_amount, word_amount
+from qiaomen.mining.money import find_amounts, flatten, parse_amount, word_amount
 from qiaomen.mining.rules import (
     ChangeRule,
     ExpiryRule,
@@ -54,7 +53,6 @@ __all__ = [
     "load_guards",
     "load_in_bank_rules",
     "load_kinds",
-    "load_rates",
     "load_text_rules",
     "parse_amount",
     "word_amount",

@@ -18,6 +18,7 @@ from qiaomen.mining.kinds import OpportunityKind
 from qiaomen.mining.money import parse_amount, word_amount
 from qiaomen.mining.rules import ChangeRule
 from qiaomen.mining.tables import FINDINGS
+from qiaomen.registry import MoneyReader
 from qiaomen.store import portable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def find_registry_changes(
     *,
     rules: Sequence[ChangeRule],
     kinds: Mapping[str, OpportunityKind],
-    rates: Mapping[str, float],
+    money: MoneyReader,
     as_of: dt.date,
 ) -> Detected:
     """Find opportunities in changes, new relations and new companies up to ``as_of``.
@@ -55,7 +56,7 @@ def find_registry_changes(
         if rule.fields[0].startswith(_RELATION):
             part = _run(_from_relations(as_table(relations), firms, rule, kinds[rule.kind], as_of))
         elif rule.fields[0] != _FOUNDED:
-            part = _from_changes(changes, rule, kinds[rule.kind], rates, as_of)
+            part = _from_changes(changes, rule, kinds[rule.kind], money, as_of)
         elif placed is not None:
             part = _run(_founded(firms, as_table(placed), rule, kinds[rule.kind], as_of))
         counts[f"rule:{rule.code}"] = 0 if part is None else part.num_rows
@@ -97,16 +98,16 @@ def _added(old: str, new: str) -> str:
     )
 
 
-def _yuan(text: str, rates: Mapping[str, float]) -> float | None:
+def _yuan(text: str, money: MoneyReader) -> float | None:
     try:
         return float(text.replace(",", ""))
     except ValueError:
-        amount = parse_amount(text, rates)
+        amount = parse_amount(text, money)
         return amount.cny if amount else None
 
 
-def _grew(rule: ChangeRule, old: str, new: str, rates: Mapping[str, float]) -> tuple[bool, str, float | None]:
-    before, after = _yuan(old, rates), _yuan(new, rates)
+def _grew(rule: ChangeRule, old: str, new: str, money: MoneyReader) -> tuple[bool, str, float | None]:
+    before, after = _yuan(old, money), _yuan(new, money)
     if before is None or after is None or before <= 0:
         return False, "", None
     change = (after - before) / before
@@ -116,12 +117,10 @@ def _grew(rule: ChangeRule, old: str, new: str, rates: Mapping[str, float]) -> t
     return change >= max(rule.ratio, 1e-9), words, round(abs(after - before), 2)
 
 
-def _judge(
-    rule: ChangeRule, old: str, new: str, rates: Mapping[str, float]
-) -> tuple[bool, str, float | None]:
+def _judge(rule: ChangeRule, old: str, new: str, money: MoneyReader) -> tuple[bool, str, float | None]:
     """Return whether the rule holds, the change in words, and its amount."""
     if rule.test in ("increase", "decrease"):
-        return _grew(rule, old, new, rates)
+        return _grew(rule, old, new, money)
     if rule.test == "added":
         added = _added(old, new)
         holds = bool(added and old) and (not rule.words or bool(re.search(rule.words, added)))
@@ -139,14 +138,14 @@ def _plain(text: str) -> str:
 
 
 def _from_changes(
-    changes: pa.Table, rule: ChangeRule, kind: OpportunityKind, rates: Mapping[str, float], as_of: dt.date
+    changes: pa.Table, rule: ChangeRule, kind: OpportunityKind, money: MoneyReader, as_of: dt.date
 ) -> pa.Table:
     oldest = as_of - dt.timedelta(days=rule.lookback_days)
     found: list[dict[str, Any]] = []
     for row in changes.to_pylist():
         if row["field"] not in rule.fields or row["changed_on"] <= oldest:
             continue
-        holds, words, amount = _judge(rule, row["old_value"] or "", row["new_value"] or "", rates)
+        holds, words, amount = _judge(rule, row["old_value"] or "", row["new_value"] or "", money)
         if not holds:
             continue
         name = row["company_name"]

@@ -1,18 +1,16 @@
 """Amounts in Chinese text: finds them with exact spans and turns them into yuan.
 
-A range or 数千万 counts by its lower end (宁低勿高); 不超过 counts by its limit. Foreign currencies are converted at
-the declared rates (catalogue ``exchange_rates``).
+A range counts by its lower end. What is written counts as the registry reads it: declared rates of exchange and
+declared factors for 数千万, 近亿 and the like (catalogues ``currencies`` and ``amount_words``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from qiaomen.catalog import CatalogRow, read_rows
+from qiaomen.registry import MoneyReader
 
 # Full-width letters, digits and signs to half width, one character for one, so that spans stay exact.
 FLAT: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xA0: 0x20}
@@ -54,59 +52,17 @@ _VAGUE: Final = re.compile(
     rf"(?P<modifier>数|几|近|超|过|上|逾)\s*(?P<scale>{_SCALE})(?:级)?\s*(?P<currency>元?(?:{_CURRENCY}))?"
     rf"|(?P<grade>百万|千万|亿)元?级(?P<grade_currency>{_CURRENCY})?"
 )
-_ISO: Final = {
-    "": "CNY",
-    "人民币": "CNY",
-    "元": "CNY",
-    "圆": "CNY",
-    "RMB": "CNY",
-    "CNY": "CNY",
-    "¥": "CNY",
-    "￥": "CNY",
-    "美元": "USD",
-    "美金": "USD",
-    "USD": "USD",
-    "US$": "USD",
-    "$": "USD",
-    "港元": "HKD",
-    "港币": "HKD",
-    "HKD": "HKD",
-    "HK$": "HKD",
-    "欧元": "EUR",
-    "EUR": "EUR",
-    "€": "EUR",
-    "英镑": "GBP",
-    "GBP": "GBP",
-    "£": "GBP",
-    "日元": "JPY",
-    "JPY": "JPY",
-    "新加坡元": "SGD",
-}
 _MONEY_FOLLOWS: Final = re.compile(r"\s*(?:$|[,。;、)\]!?:，；）]|融资|投资|的|人民币)")
-
-
-class ExchangeRate(CatalogRow):
-    """Declared yuan per unit of a currency; ``code`` is the ISO code."""
-
-    cny_per_unit: float
-    name: str
-    observed_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """One amount: yuan, ISO currency as written, whether it is only approximate, and its span."""
+    """One amount: yuan, whether it is only approximate, and its span."""
 
     cny: float
-    currency: str
     approximate: bool
     start: int
     end: int
-
-
-def load_rates(overlay: Path | None = None) -> dict[str, float]:
-    """Return declared yuan per unit by ISO code."""
-    return {row.code: row.cny_per_unit for row in read_rows("exchange_rates", ExchangeRate, overlay=overlay)}
 
 
 def flatten(text: str) -> str:
@@ -135,80 +91,80 @@ def _number(text: str) -> float:
     return float(text.replace(",", ""))
 
 
-def _value(match: re.Match[str]) -> float | None:
-    """Return the number of a match before currency conversion; ranges by the lower end."""
-    scale = match["scale"] or ""
+def _yuan(match: re.Match[str], money: MoneyReader) -> float | None:
+    """Return yuan of a match: ranges by the lower end, all else as the registry reads it."""
+    text = match.group()
     if match["words"]:
         base = _spelled(match["words"])
-        return None if base is None else base * _SCALES[scale]
-    low = _number(match["low"])
-    own = match["low_scale"] or (scale if match["high"] else "")
+        return None if base is None else _converted(base * _SCALES[match["scale"] or ""], text, money)
     if match["high"]:
-        return low * _SCALES[own]
-    return low * _SCALES[scale]
+        own = match["low_scale"] or match["scale"] or ""
+        return _converted(_number(match["low"]) * _SCALES[own], text, money)
+    return _read(text, money)
 
 
-def _iso(prefix: str | None, suffix: str | None) -> str:
-    trimmed = suffix or ""
-    if len(trimmed) > 1 and trimmed.startswith("元"):
-        trimmed = trimmed[1:]
-    by_suffix = _ISO.get(trimmed, "CNY")
-    by_prefix = _ISO.get(prefix or "", "CNY")
-    return by_prefix if by_suffix == "CNY" else by_suffix
+def _read(text: str, money: MoneyReader) -> float | None:
+    try:
+        return money.read(text)
+    except ValueError:
+        return None
 
 
-def _plain(match: re.Match[str], flat: str, rates: Mapping[str, float], bare: bool) -> Amount | None:
-    has_currency = bool(match["currency"] or match["prefix"])
-    if not has_currency:
+def _converted(number: float, text: str, money: MoneyReader) -> float | None:
+    upper = text.upper()
+    rate = next((rate for word, rate in money.rates if rate != 1.0 and word in upper), 1.0)
+    cny = round(number * rate, 2)
+    return cny if cny <= LARGEST_CNY else None
+
+
+def _plain(match: re.Match[str], flat: str, money: MoneyReader, bare: bool) -> Amount | None:
+    if not (match["currency"] or match["prefix"]):
         large = any(unit in (match["scale"] or match["words"] or "") for unit in "万亿")
         if not large or not (bare or _MONEY_FOLLOWS.match(flat, match.end())):
             return None
-    value = _value(match)
-    iso = _iso(match["prefix"], match["currency"])
-    rate = rates.get(iso)
-    if value is None or rate is None or value * rate > LARGEST_CNY:
+    cny = _yuan(match, money)
+    if cny is None:
         return None
-    approximate = bool(match["modifier"] or match["high"])
-    return Amount(round(value * rate, 2), iso, approximate, match.start(), match.end())
+    start = match.start() + len(match.group()) - len(match.group().lstrip())
+    return Amount(cny, bool(match["modifier"] or match["high"]), start, match.end())
 
 
-def _vague(match: re.Match[str], rates: Mapping[str, float]) -> Amount | None:
+def _vague(match: re.Match[str], money: MoneyReader) -> Amount | None:
     scale = match["scale"] or match["grade"]
-    times = 2.0 if match["modifier"] in ("数", "几") else 1.0
-    iso = _iso(None, match["currency"] or match["grade_currency"])
-    rate = rates.get(iso)
-    if rate is None or _SCALES[scale] < 1e4:
+    if _SCALES[scale] < 1e4:
         return None
-    return Amount(round(times * _SCALES[scale] * rate, 2), iso, True, match.start(), match.end())
+    text = match.group()
+    cny = _read(text if match["modifier"] else f"1{text}", money)
+    return None if cny is None else Amount(cny, True, match.start(), match.end())
 
 
-def _scan(flat: str, rates: Mapping[str, float], bare: bool) -> list[Amount]:
+def _scan(flat: str, money: MoneyReader, bare: bool) -> list[Amount]:
     found = [
         amount
         for match in _VAGUE.finditer(flat)
         if (bare or match["currency"] or match["grade_currency"] or _MONEY_FOLLOWS.match(flat, match.end()))
-        and (amount := _vague(match, rates))
+        and (amount := _vague(match, money))
     ]
     taken = [(amount.start, amount.end) for amount in found]
     for match in _PATTERN.finditer(flat):
         if any(match.start() < end and start < match.end() for start, end in taken):
             continue
-        amount = _plain(match, flat, rates, bare)
+        amount = _plain(match, flat, money, bare)
         if amount is not None:
             found.append(amount)
     return sorted(found, key=lambda amount: amount.start)
 
 
-def find_amounts(flat: str, rates: Mapping[str, float]) -> list[Amount]:
+def find_amounts(flat: str, money: MoneyReader) -> list[Amount]:
     """Return the amounts of money in ``flat`` (see ``flatten``) in order; counts such as 3850万股 are left out."""
-    return _scan(flat, rates, bare=False)
+    return _scan(flat, money, bare=False)
 
 
-def parse_amount(text: str | None, rates: Mapping[str, float]) -> Amount | None:
+def parse_amount(text: str | None, money: MoneyReader) -> Amount | None:
     """Return the first amount of a field that holds only money (``1000万``, ``数千万人民币``); ``None`` for none."""
     if not text:
         return None
-    amounts = _scan(flatten(text), rates, bare=True)
+    amounts = _scan(flatten(text), money, bare=True)
     return amounts[0] if amounts else None
 
 

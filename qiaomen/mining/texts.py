@@ -25,6 +25,7 @@ from qiaomen.mining.roles import Player, assign_roles
 from qiaomen.mining.rules import TextGuard, TextRule
 from qiaomen.mining.sentences import split_sentences
 from qiaomen.mining.tables import FINDINGS
+from qiaomen.registry import MoneyReader
 from qiaomen.store import portable
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ class _Compiled:
 class TextReader:
     """The declared rules made ready; reads one sentence at a time and counts what the guards held back."""
 
-    def __init__(
-        self, rules: Sequence[TextRule], guards: Sequence[TextGuard], rates: Mapping[str, float]
-    ) -> None:
+    def __init__(self, rules: Sequence[TextRule], guards: Sequence[TextGuard], money: MoneyReader) -> None:
         self._rules = tuple(
             _Compiled(
                 rule,
@@ -75,7 +74,7 @@ class TextReader:
         )
         self._any = re.compile("|".join(f"(?:{rule.triggers})" for rule in rules))
         self._guards = tuple((guard, _guard_pattern(guard)) for guard in guards)
-        self._rates = rates
+        self._money = money
         self.held_back: Counter[str] = Counter()
 
     def events(
@@ -108,7 +107,7 @@ class TextReader:
                 self.held_back["lapsed"] += 1
                 continue
             players = tuple(assign_roles(rule, flat, mentions, trigger, subject))
-            amount = _event_amount(find_amounts(flat, self._rates), flat, trigger) if rule.amount else None
+            amount = _event_amount(find_amounts(flat, self._money), flat, trigger) if rule.amount else None
             found.append(Event(rule, trigger, players, amount, on))
         return found
 
@@ -330,7 +329,7 @@ def find_in_texts(
     rules: Sequence[TextRule],
     guards: Sequence[TextGuard],
     kinds: Mapping[str, OpportunityKind],
-    rates: Mapping[str, float],
+    money: MoneyReader,
     as_of: dt.date,
 ) -> Detected:
     """Find opportunities in texts published up to ``as_of``.
@@ -345,7 +344,7 @@ def find_in_texts(
     flats = [(flatten(document.title), flatten(document.text)) for document in documents]
     index = NameIndex(names, (flat for pair in flats for flat in pair))
     named = take_names(names, sorted(set(ids.values())))
-    reader = TextReader(rules, guards, rates)
+    reader = TextReader(rules, guards, money)
     found: list[dict[str, Any]] = []
     for document, flat in zip(documents, flats, strict=True):
         found += _read(document, flat, reader, index, kinds, named, counts)

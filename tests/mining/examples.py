@@ -11,15 +11,14 @@ from qiaomen.mining import (
     find_in_texts,
     load_guards,
     load_kinds,
-    load_rates,
     load_text_rules,
 )
-from qiaomen.registry import COMPANIES, COMPANY_NAMES, COMPANY_REFS
+from qiaomen.registry import COMPANIES, COMPANY_NAMES, COMPANY_REFS, load_money_reader
 from qiaomen.vocab import Table
 
 AS_OF = dt.date(2025, 6, 30)
 KINDS = load_kinds()
-RATES = load_rates()
+MONEY = load_money_reader()
 TEXT_RULES = load_text_rules()
 GUARDS = load_guards()
 
@@ -90,7 +89,7 @@ def read_texts(*given: dict[str, Any]) -> Detected:
         rules=TEXT_RULES,
         guards=GUARDS,
         kinds=KINDS,
-        rates=RATES,
+        money=MONEY,
         as_of=AS_OF,
     )
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ def test_nothing_but_white_space_is_lost(text: str) -> None:
     assert all(a < b for a, b in spans)
     covered = {place for a, b in spans for place in range(a, b)}
     assert all(text[place].isspace() for place in range(len(text)) if place not in covered)
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
 def test_a_hostile_text_is_cut() -> None:
