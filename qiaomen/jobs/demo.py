@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qiaomen.demo import DEMO_AS_OF, write_demo
-from qiaomen.jobs.workspace import Workspace, init_workspace
+from qiaomen.jobs.workspace import init_workspace
 
 
 def init_demo(root: Path) -> dict[str, int]:

@@ -128,7 +128,12 @@ def _per_file(observer: Observer, files: Sequence[PlannedFile], done: int, total
 
 
 def _publish(stage: Stage, results: Sequence[LoadResult], load_id: str) -> Snapshot:
-    """Write the books of the load and publish; the rejects of a file are those of its newest load."""
+    """Write the books of the load and publish; the rejects of a file are those of its newest load.
+
+    A load without a file to read publishes nothing.
+    """
+    if not results:
+        return stage
     loads = pa.concat_tables([stage.arrow(LOADS), *(result.loads for result in results)])
     files = pa.concat_arrays([_places(result.loads).combine_chunks() for result in results])
     former = stage.arrow(REJECTS)
