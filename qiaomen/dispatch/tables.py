@@ -30,6 +30,8 @@ LEADS: Final = Table(
         Column("origin", "string", "opportunity, long_list, retention, expiry"),
         Column("opportunity_id", "string", "opportunity; null for a list"),
         Column("recipe", "string", "recipe of the long list; null for an opportunity"),
+        Column("kind", "string", "kind of the leading opportunity; null for a list"),
+        Column("tier", "string", "a Tier; null where the company is not scored"),
         Column("product", "string", "code of the product to offer"),
         Column("is_customer", "boolean", "existing customer"),
         Column("priority", "float64", "0 to 100"),

@@ -1,0 +1,212 @@
+"""Leads: which opportunities and listed prospects could become a task, for which product, and why now.
+
+Reads opportunities, their signals, the long list, tiers, offers, customers and reach; returns LEADS before admission.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from qiaomen.dispatch.rules import AllocationRules
+from qiaomen.store import portable
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+CLOSED_CUSTOMER: Final = "销户"
+_OTHERS_SHOWN: Final = 3
+_COLUMNS: Final = (
+    "company_id",
+    "origin",
+    "opportunity_id",
+    "recipe",
+    "kind",
+    "tier",
+    "product",
+    "is_customer",
+    "priority",
+    "why_now",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadTables:
+    """The tables leads are built from, as their folders declare them."""
+
+    opportunities: ir.Table
+    opportunity_signals: ir.Table
+    long_list: ir.Table
+    tiers: ir.Table
+    offers: ir.Table
+    customers: ir.Table
+    reach: ir.Table
+
+
+def build_leads(tables: LeadTables, rules: AllocationRules) -> ir.Table:
+    """Return one lead per company, origin and product; several opportunities of one are joined, every why-now kept.
+
+    Warning and veto kinds never make a lead; retention and expiries are for customers only. ``lead_id`` is a hash
+    of company, origin, product and the leading opportunity or recipe, and so stable over runs.
+    """
+    import ibis
+
+    leads = ibis.union(_from_opportunities(tables, rules), _from_lists(tables, rules))
+    return leads.mutate(
+        lead_id=portable.hash_text(
+            leads.company_id, leads.origin, leads["product"], leads.opportunity_id, leads.recipe
+        ),
+        admitted=ibis.literal(True),
+        rules=ibis.null("string"),
+        grounds=ibis.null("string"),
+    )
+
+
+def live_customers(customers: ir.Table) -> ir.Table:
+    """Return the customers that have not closed their accounts."""
+    return customers.filter(customers.status.fill_null("") != CLOSED_CUSTOMER)
+
+
+def _priority(
+    rows: ir.Table, value: ir.FloatingValue, boost: ir.FloatingValue, rules: AllocationRules
+) -> ir.FloatingValue:
+    import ibis
+
+    points = (
+        rows.tier_priority.fill_null(rules.tier_default) * rules.tier_weight
+        + value * 100.0 * rules.value_weight
+        + rows.warmth.fill_null(0.0) * 100.0 * rules.warmth_weight
+        + boost
+    )
+    return portable.round_half_up(ibis.ifelse(points > 100.0, 100.0, points), 2)
+
+
+def _with_company(rows: ir.Table, tables: LeadTables) -> ir.Table:
+    """Add tier, warmth and customer status."""
+    tiers = tables.tiers.select(
+        "company_id", "tier", tier_priority=tables.tiers.priority, tier_product=tables.tiers["product"]
+    )
+    reach = tables.reach.select("company_id", "warmth")
+    customers = live_customers(tables.customers)
+    customers = customers.select("company_id", customer_number=customers.customer_no.fill_null(""))
+    for other in (tiers, reach, customers):
+        rows = rows.left_join(other, "company_id").drop("company_id_right")
+    return rows.mutate(is_customer=rows.customer_number.notnull()).drop("customer_number")
+
+
+def _first_products(tables: LeadTables) -> tuple[ir.Table, ir.Table]:
+    offers = tables.offers.filter(tables.offers.opportunity_id.notnull())
+    offers = offers.mutate(place=-offers["rank"])
+    offered = portable.newest(offers, ["opportunity_id"], ["place"], ["product"])
+    offered = offered.select("opportunity_id", offer_product=offered["product"])
+    signals = tables.opportunity_signals
+    signals = signals.filter(signals.products.notnull() & (signals.products != ""))
+    signals = signals.mutate(
+        signal_product=signals.products.split(";")[0].strip(),
+        place=(signals.signal == "credit").cast("int64"),
+    )
+    first = portable.newest(signals, ["opportunity_id"], ["place"], ["signal"])
+    return offered, first.select("opportunity_id", "signal_product")
+
+
+def _amount_words(rows: ir.Table) -> ir.StringValue:
+    import ibis
+
+    def whole(value: ir.FloatingValue) -> ir.StringValue:
+        return portable.round_half_up(value, 0).cast("int64").cast("string")
+
+    amount = rows.amount_cny
+    words = ibis.cases(
+        (amount.isnull(), ibis.literal("")),
+        (amount >= 10_000.0, ibis.literal("，") + whole(amount / 10_000.0) + "万元"),
+        else_=ibis.literal("，") + whole(amount) + "元",
+    )
+    return words.fill_null("")
+
+
+def _from_opportunities(tables: LeadTables, rules: AllocationRules) -> ir.Table:
+    import ibis
+
+    found = tables.opportunities
+    rows = found.filter(
+        (found.status == "active")
+        & found.company_id.notnull()
+        & found.grade.notnull()
+        & found.polarity.isin(["marketing", "both", "retention"])
+        & (found.value >= rules.min_value)
+    ).select(
+        "opportunity_id", "company_id", "kind", "group", "polarity", "title", "occurred_on", "published_on",
+        "expires_on", "amount_cny", "value", "source",
+    )  # fmt: skip
+    rows = _with_company(rows, tables)
+    rows = rows.filter((rows.polarity != "retention") | rows.is_customer)
+    offered, signalled = _first_products(tables)
+    rows = rows.left_join(offered, "opportunity_id").drop("opportunity_id_right")
+    rows = rows.left_join(signalled, "opportunity_id").drop("opportunity_id_right")
+    origin = ibis.cases(
+        ((rows["group"] == "in_bank") & rows.expires_on.notnull(), "expiry"),
+        (rows.polarity == "retention", "retention"),
+        else_="opportunity",
+    )
+    boost = ibis.cases(
+        (origin == "expiry", rules.expiry_boost), (origin == "retention", rules.retention_boost), else_=0.0
+    ).cast("float64")
+    day = ibis.coalesce(rows.occurred_on, rows.published_on)
+    rows = rows.mutate(
+        origin=origin,
+        recipe=ibis.null("string"),
+        product=ibis.coalesce(rows.offer_product, rows.signal_product, rows.tier_product),
+        priority=_priority(rows, rows.value, boost, rules),
+        why_now=rows.title
+        + "（"
+        + day.cast("string").fill_null("日期不详")
+        + _amount_words(rows)
+        + "，来源："
+        + rows.source.fill_null("不详")
+        + "）",
+    )
+    return _joined(rows, "opportunity_id")
+
+
+def _from_lists(tables: LeadTables, rules: AllocationRules) -> ir.Table:
+    import ibis
+
+    listed = tables.long_list
+    rows = listed.filter(listed["rank"] <= rules.list_top).select(
+        "company_id", "recipe", "strength", "reason"
+    )
+    rows = _with_company(rows, tables)
+    rows = rows.filter(~rows.is_customer)
+    offers = tables.offers.mutate(place=-tables.offers["rank"])
+    best = portable.newest(offers, ["company_id"], ["place"], ["product"])
+    best = best.select("company_id", offer_product=best["product"])
+    rows = rows.left_join(best, "company_id").drop("company_id_right")
+    rows = rows.mutate(
+        origin=ibis.literal("long_list"),
+        opportunity_id=ibis.null("string"),
+        kind=ibis.null("string"),
+        product=ibis.coalesce(rows.tier_product, rows.offer_product),
+        priority=_priority(rows, rows.strength.fill_null(0.0), ibis.literal(0.0), rules),
+        why_now=rows.reason,
+    )
+    return _joined(rows, "recipe")
+
+
+def _joined(rows: ir.Table, by: str) -> ir.Table:
+    """Keep the leading row of each company, origin and product, with the why-now of the next few."""
+    import ibis
+
+    group = ["company_id", "origin", "product"]
+    place = ibis.row_number().over(
+        group_by=group, order_by=[portable.descending(rows.priority), portable.ascending(rows[by])]
+    )
+    rows = rows.mutate(
+        place=place, group_key=portable.hash_text(rows.company_id, rows.origin, rows["product"])
+    )
+    others = rows.filter((rows.place > 0) & (rows.place <= _OTHERS_SHOWN))
+    others = others.group_by("group_key").aggregate(others=portable.join_words(others.why_now, "；"))
+    leading = rows.filter(rows.place == 0).left_join(others, "group_key")
+    leading = leading.mutate(
+        why_now=leading.why_now + (ibis.literal("；另：") + leading.others).fill_null("")
+    )
+    return leading.select(*_COLUMNS)
