@@ -41,13 +41,17 @@ class CleanGoods:
 
 def normalise_goods(name: str) -> str:
     """Return the name as goods are compared: NFKC, without numbering, units, line breaks and edge marks."""
-    text = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFKC", name))
-    text = _GAPS.sub("", " ".join(text.split()))
-    before = None
+    before, text = None, name
+    # Taking one thing away may bring out another: "1、其中：光刻胶(万元)；".
     while before != text:
-        before = text
-        text = _UNIT.sub("", _NUMBERING.sub("", text)).strip(_EDGES)
+        before, text = text, _stripped(text)
     return text
+
+
+def _stripped(name: str) -> str:
+    text = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFKC", name))
+    text = _GAPS.sub("", " ".join(text.split())).strip(_EDGES)
+    return _UNIT.sub("", _NUMBERING.sub("", text))
 
 
 def _reason(name: str, exact: Mapping[str, str], contains: Mapping[str, str]) -> str | None:
