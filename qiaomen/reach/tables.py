@@ -20,6 +20,11 @@ REACH: Final = Table(
         Column("next_type", "string", "company, person or node: type of the next node on the best path"),
         Column("next_id", "int64", "number of that node"),
         Column("proven", "boolean", "every hop of the best path is proven"),
+        Column(
+            "basis",
+            "string",
+            "direct; suspected: a hop is unproven; chain: a hop is an industry association, no known dealing",
+        ),
     ),
     ("company_id",),
 )
