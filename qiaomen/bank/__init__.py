@@ -51,11 +51,12 @@ from qiaomen.bank.users import (
     reset_password,
     set_active,
 )
-from qiaomen.bank.viewers import Scope, Viewer, local_analyst, today_of, viewer_by_login, viewer_of
+from qiaomen.bank.viewers import ZONE, Scope, Viewer, local_analyst, today_of, viewer_by_login, viewer_of
 
 __all__ = [
     "INSTITUTION_RECORDS",
     "STAFF_RECORDS",
+    "ZONE",
     "Action",
     "AuditCheck",
     "Institution",

@@ -1,0 +1,87 @@
+"""Deadlines: what is overdue, and what the clock does about it. Changes tasks, history and outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from qiaomen.bank import Viewer, institution_names
+from qiaomen.dispatch import flow
+from qiaomen.dispatch.flow import TaskEvent
+from qiaomen.dispatch.rules import load_deadlines
+from qiaomen.dispatch.schema import TASKS, VISIT_RECORDS
+from qiaomen.dispatch.tasks import Task, TaskFilter, TaskPage, list_tasks, read_task
+from qiaomen.dispatch.work import Deadlines, apply_step
+from qiaomen.vocab import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Recycled:
+    """Tasks that the clock moved."""
+
+    pooled: int
+    recycled: int
+    escalated: int
+
+
+def overdue(viewer: Viewer, connection: Connection, now: datetime, *, limit: int = 100) -> TaskPage:
+    """Return the open tasks whose deadline has passed."""
+    return list_tasks(viewer, connection, TaskFilter(due_before=now), limit=limit)
+
+
+def recycle_overdue(
+    viewer: Viewer, connection: Connection, now: datetime, *, deadlines: Deadlines | None = None
+) -> Recycled:
+    """Move overdue tasks: unclaimed by its manager → the sub-branch's pool → the branch's pool; claimed but never
+    contacted → the pool. Others stay and are listed as overdue. The viewer is the clock's, of the whole bank.
+    """
+    limits = load_deadlines() if deadlines is None else deadlines
+    late = sa.and_(
+        TASKS.c.due_at < now,
+        TASKS.c.state.in_([TaskState.UNCLAIMED.value, TaskState.FOLLOWING.value]),
+    )
+    rows = connection.execute(
+        sa.select(TASKS).where(late).order_by(TASKS.c.task_id).with_for_update(skip_locked=True)
+    ).mappings()
+    names = institution_names(connection)
+    tasks = [read_task(viewer, row, names) for row in rows]
+    counts = {"pooled": 0, "recycled": 0, "escalated": 0}
+    for task in tasks:
+        if task.state is TaskState.FOLLOWING:
+            if _contacted(connection, task, limits):
+                continue
+            event, reason, kind = TaskEvent.RECYCLE, "认领后超时没有联系记录", "recycled"
+        elif task.manager_no is not None:
+            event, reason, kind = TaskEvent.RECYCLE, "指定客户经理超时未认领", "pooled"
+        elif task.sub_branch_code is not None and task.branch_code is not None:
+            event, reason, kind = TaskEvent.ESCALATE, "支行超时无人认领", "escalated"
+        else:
+            continue
+        step = flow.advance(task.state, event, reason)
+        up = {"sub_branch_code": None} if event is TaskEvent.ESCALATE else {}
+        apply_step(
+            None,
+            connection,
+            task,
+            event,
+            step,
+            manager_no=None,
+            now=now,
+            reason=reason,
+            deadlines=limits,
+            **up,
+        )
+        counts[kind] += 1
+    return Recycled(**counts)
+
+
+def _contacted(connection: Connection, task: Task, deadlines: Deadlines) -> bool:
+    """Whether a contact was recorded since the task entered its state."""
+    found = sa.select(sa.func.count()).where(VISIT_RECORDS.c.task_id == task.task_id)
+    limit = deadlines.get(task.state)
+    if task.due_at is not None and limit is not None:
+        found = found.where(VISIT_RECORDS.c.created_at >= task.due_at - limit)
+    return bool(connection.execute(found).scalar_one())

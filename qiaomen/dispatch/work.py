@@ -1,0 +1,317 @@
+"""Work on tasks: claim, advance, assign, transfer. Task, history, audit and outbox change in one transaction.
+
+A change gives the version it was based on; ``Conflict`` where somebody was faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from qiaomen.bank import (
+    Action,
+    Institution,
+    Viewer,
+    institutions_in_force,
+    may,
+    posts_held,
+    scope_of,
+    today_of,
+)
+from qiaomen.dispatch import flow
+from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent
+from qiaomen.dispatch.rules import AllocationRules, load_allocation_rules, load_deadlines
+from qiaomen.dispatch.schema import TASK_HISTORY, TASKS
+from qiaomen.dispatch.tasks import Task, get_task
+from qiaomen.store import outbox
+from qiaomen.vocab import Conflict, InputRejected, NotAllowed, Role, TaskState, UnitType
+
+TOPIC: Final = "task.changed"
+_STAMP: Final = {
+    TaskState.FOLLOWING: "claimed_at",
+    TaskState.INTENDED: "intended_at",
+    TaskState.LANDED: "landed_at",
+    TaskState.CLOSED: "closed_at",
+}
+_BY_ADMIN: Final = frozenset({TaskEvent.ASSIGN, TaskEvent.WITHDRAW})
+_BY_SYSTEM: Final = frozenset({TaskEvent.RECYCLE, TaskEvent.ESCALATE})
+Deadlines = Mapping[TaskState, timedelta]
+
+
+def may_do(viewer: Viewer, task: Task, event: TaskEvent) -> bool:
+    """Whether a viewer who sees the task may ask for the event (its state is another question)."""
+    if event in _BY_SYSTEM or not may(viewer, Action.WORK_TASKS):
+        return False
+    scope = scope_of(viewer)
+    governs = may(viewer, Action.TRANSFER_TASKS) and (
+        scope.whole_bank
+        or task.sub_branch_code in scope.institutions
+        or task.branch_code in scope.institutions
+    )
+    own = viewer.staff_no is not None and task.manager_no == viewer.staff_no
+    if event is TaskEvent.CLAIM:
+        return viewer.has(Role.MANAGER) and (own or task.manager_no is None)
+    if event in _BY_ADMIN:
+        return governs
+    return own or governs
+
+
+def allowed_events(viewer: Viewer, task: Task) -> tuple[TaskEvent, ...]:
+    """Return the events that this viewer may ask of this task, for its buttons."""
+    return tuple(event for event in flow.events_from(task.state) if may_do(viewer, task, event))
+
+
+def _require(viewer: Viewer, task: Task, event: TaskEvent) -> None:
+    if not may_do(viewer, task, event):
+        raise NotAllowed(
+            f"您不能对该任务进行“{EVENT_LABELS[event]}”", remedy="由经办客户经理或所属机构管理员办理"
+        )
+
+
+def claim(
+    viewer: Viewer,
+    connection: Connection,
+    task_id: int,
+    *,
+    now: datetime,
+    rules: AllocationRules | None = None,
+    deadlines: Deadlines | None = None,
+) -> Task:
+    """Take an unclaimed task; of many who try at once exactly one wins, the others get ``Conflict``."""
+    task = get_task(viewer, connection, task_id)
+    _require(viewer, task, TaskEvent.CLAIM)
+    if viewer.staff_no is None:
+        raise NotAllowed("只有客户经理可以认领任务", remedy="由客户经理办理")
+    _require_capacity(connection, viewer.staff_no, task, now, rules)
+    step = flow.advance(task.state, TaskEvent.CLAIM)
+    return apply_step(
+        viewer,
+        connection,
+        task,
+        TaskEvent.CLAIM,
+        step,
+        manager_no=viewer.staff_no,
+        now=now,
+        deadlines=deadlines,
+        **_home(viewer, connection, task, now),
+    )
+
+
+def _home(viewer: Viewer, connection: Connection, task: Task, now: datetime) -> dict[str, str | None]:
+    """Return where a task of a branch's pool goes: to the institution of the manager who claims it."""
+    if task.sub_branch_code is not None or viewer.staff_no is None:
+        return {}
+    units = {unit.institution_code: unit for unit in institutions_in_force(connection)}
+    code = _post_of(viewer, connection, viewer.staff_no, now)
+    branch, sub_branch = _unit_path(units, code)
+    return {"branch_code": branch, "sub_branch_code": sub_branch}
+
+
+def _require_capacity(
+    connection: Connection, staff_no: str, task: Task, now: datetime, rules: AllocationRules | None
+) -> None:
+    if task.manager_no == staff_no:
+        return
+    posts = [post for post in posts_held(connection, today_of(now)) if post.staff_no == staff_no]
+    given = [post.capacity for post in posts if post.capacity is not None]
+    capacity = given[0] if given else (rules or load_allocation_rules()).capacity_default
+    held = connection.execute(
+        sa.select(sa.func.count()).where(
+            TASKS.c.manager_no == staff_no, TASKS.c.state != TaskState.CLOSED.value
+        )
+    ).scalar_one()
+    if held >= capacity:
+        raise Conflict(f"该客户经理进行中的任务已达上限（{capacity}条）", remedy="先办结或退回部分任务")
+
+
+def advance(
+    viewer: Viewer,
+    connection: Connection,
+    task_id: int,
+    event: TaskEvent,
+    *,
+    expected_version: int,
+    now: datetime,
+    reason: str = "",
+    landed_amount_fen: int | None = None,
+    deadlines: Deadlines | None = None,
+) -> Task:
+    """Move a task by an event that names no manager (``claim``, ``assign`` and ``transfer`` are apart).
+
+    ``landed_amount_fen`` goes with LAND. Raises ``Conflict`` for another version or a state that forbids it.
+    """
+    if event in {TaskEvent.CLAIM, TaskEvent.ASSIGN, TaskEvent.TRANSFER}:
+        raise InputRejected(f"“{EVENT_LABELS[event]}”需要指明客户经理", remedy="使用对应的操作")
+    task = get_task(viewer, connection, task_id)
+    _require(viewer, task, event)
+    _require_version(task, expected_version)
+    if landed_amount_fen is not None and (event is not TaskEvent.LAND or landed_amount_fen < 0):
+        raise InputRejected("落地金额只随落地填写，且不为负", remedy="改正金额")
+    step = flow.advance(task.state, event, reason)
+    return apply_step(
+        viewer,
+        connection,
+        task,
+        event,
+        step,
+        manager_no=None if step.manager == "free" else task.manager_no,
+        now=now,
+        reason=reason,
+        landed_amount_fen=landed_amount_fen,
+        deadlines=deadlines,
+    )
+
+
+def transfer(
+    viewer: Viewer,
+    connection: Connection,
+    task_id: int,
+    to_manager_no: str,
+    *,
+    expected_version: int,
+    reason: str,
+    now: datetime,
+    deadlines: Deadlines | None = None,
+) -> Task:
+    """Hand a task to another manager: an unclaimed one is assigned, one in work is transferred with a reason.
+
+    A manager may hand over within the own institution, an administrator within the institutions governed.
+    """
+    task = get_task(viewer, connection, task_id)
+    event = TaskEvent.ASSIGN if task.state is TaskState.UNCLAIMED else TaskEvent.TRANSFER
+    _require(viewer, task, event)
+    _require_version(task, expected_version)
+    step = flow.advance(task.state, event, reason)
+    code = _post_of(viewer, connection, to_manager_no, now)
+    units = {unit.institution_code: unit for unit in institutions_in_force(connection)}
+    branch, sub_branch = _unit_path(units, code)
+    _require_capacity(connection, to_manager_no, task, now, None)
+    return apply_step(
+        viewer,
+        connection,
+        task,
+        event,
+        step,
+        manager_no=to_manager_no,
+        now=now,
+        reason=reason,
+        deadlines=deadlines,
+        branch_code=branch,
+        sub_branch_code=sub_branch,
+    )
+
+
+def _post_of(viewer: Viewer, connection: Connection, manager_no: str, now: datetime) -> str:
+    held = [
+        post
+        for post in posts_held(connection, today_of(now))
+        if post.staff_no == manager_no and post.role is Role.MANAGER
+    ]
+    scope = scope_of(viewer)
+    reachable = scope.institutions | viewer.homes
+    within = [post for post in held if scope.whole_bank or post.institution_code in reachable]
+    if not within:
+        raise InputRejected(f"工号“{manager_no}”不是可转交的客户经理", remedy="选择管辖范围内在岗的客户经理")
+    return within[0].institution_code
+
+
+def _unit_path(units: Mapping[str, Institution], code: str) -> tuple[str | None, str | None]:
+    """Return (branch, sub-branch) of an institution."""
+    unit = units.get(code)
+    sub_branch = code if unit is not None and unit.unit_type is UnitType.SUB_BRANCH else None
+    while unit is not None and unit.unit_type is not UnitType.BRANCH:
+        unit = units.get(unit.parent_code or "")
+    return (unit.institution_code if unit else None), sub_branch
+
+
+def _require_version(task: Task, expected: int) -> None:
+    if task.version != expected:
+        raise Conflict("任务已被他人更新", remedy="刷新后重试")
+
+
+def apply_step(
+    viewer: Viewer | None,
+    connection: Connection,
+    task: Task,
+    event: TaskEvent,
+    step: flow.Step,
+    *,
+    manager_no: str | None,
+    now: datetime,
+    reason: str = "",
+    deadlines: Deadlines | None = None,
+    **more: Any,
+) -> Task:
+    """Change the row if nobody else has; note history and outbox in the same transaction."""
+    deadline = (load_deadlines() if deadlines is None else deadlines).get(step.state)
+    values: dict[str, Any] = {
+        "state": step.state.value,
+        "result": step.result.value if step.result else None,
+        "manager_no": manager_no,
+        "version": task.version + 1,
+        "updated_at": now,
+        **{name: value for name, value in more.items() if value is not None or name == "sub_branch_code"},
+    }
+    if step.state is not task.state or event in {TaskEvent.ASSIGN, TaskEvent.RECYCLE, TaskEvent.ESCALATE}:
+        values["due_at"] = now + deadline if deadline else None
+    stamp = _STAMP.get(step.state)
+    if stamp is not None and getattr(task, stamp) is None:
+        values[stamp] = now
+    changed = connection.execute(
+        sa.update(TASKS)
+        .where(TASKS.c.task_id == task.task_id, TASKS.c.version == task.version)
+        .values(**values)
+    )
+    if changed.rowcount != 1:
+        raise Conflict("任务刚被他人认领或更新", remedy="刷新后重试")
+    _note(viewer, connection, task, event, step, manager_no, reason, now)
+    row = connection.execute(sa.select(TASKS).where(TASKS.c.task_id == task.task_id)).mappings().one()
+    after = dict(row)
+    names = ("version", "state", "result", "manager_no", "branch_code", "sub_branch_code", "due_at")
+    stamps = ("updated_at", "claimed_at", "intended_at", "landed_at", "closed_at", "landed_amount_fen")
+    fresh = {name: after[name] for name in (*names, *stamps)}
+    fresh["state"], fresh["result"] = step.state, step.result
+    return replace(task, **fresh)
+
+
+def _note(
+    viewer: Viewer | None,
+    connection: Connection,
+    task: Task,
+    event: TaskEvent,
+    step: flow.Step,
+    manager_no: str | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    version = task.version + 1
+    connection.execute(
+        sa.insert(TASK_HISTORY).values(
+            task_id=task.task_id,
+            at=now,
+            actor=viewer.login if viewer else "system",
+            event=event.value,
+            from_state=task.state.value,
+            to_state=step.state.value,
+            reason=reason.strip(),
+            from_manager_no=task.manager_no,
+            to_manager_no=manager_no,
+            version=version,
+        )
+    )
+    payload = {
+        "task_id": task.task_id,
+        "lead_id": task.lead_id,
+        "event": event.value,
+        "state": step.state.value,
+        "result": step.result.value if step.result else None,
+        "manager_no": manager_no,
+        "version": version,
+        "at": now.isoformat(),
+    }
+    outbox.enqueue(connection, TOPIC, f"{task.task_id}:{version}", payload, now=now)
