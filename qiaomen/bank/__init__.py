@@ -14,7 +14,6 @@ from qiaomen.bank.access import (
     scope_institutions,
     scope_of,
 )
-from qiaomen.bank.audit import AuditCheck, audit, audit_rows, verify_audit
 from qiaomen.bank.institutions import (
     Institution,
     Post,
@@ -41,6 +40,7 @@ from qiaomen.bank.sessions import (
     touch_session,
 )
 from qiaomen.bank.tables import INSTITUTION_RECORDS, STAFF_RECORDS
+from qiaomen.bank.trail import AuditCheck, audit, audit_rows, verify_audit
 from qiaomen.bank.users import (
     NewUser,
     change_password,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.access import Action, require
-from qiaomen.bank.audit import audit
 from qiaomen.bank.schema import API_TOKENS, INSTITUTIONS, SESSIONS
+from qiaomen.bank.trail import audit
 from qiaomen.bank.viewers import Viewer, parents_of, subtree, viewer_of
 from qiaomen.vocab import InputRejected, NotAllowed, NotFound, Role
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.access import Action, require
-from qiaomen.bank.audit import audit
 from qiaomen.bank.schema import POSTS, SESSIONS, STAFF, USERS
+from qiaomen.bank.trail import audit
 from qiaomen.bank.viewers import Viewer, today_of, viewer_of
 from qiaomen.store import insert_missing, reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, NotFound, Role

@@ -3,11 +3,11 @@
 from qiaomen.dispatch.admission import AdmissionTables, admit, blacklisted
 from qiaomen.dispatch.allocation import allocate
 from qiaomen.dispatch.create import CreateResult, TaskWords, create_tasks, task_words
+from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS, PLACES, lead_places
 from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent, events_from
-from qiaomen.dispatch.funnel import GROUPS, Comparison, FunnelRow, compare_controls, funnel
+from qiaomen.dispatch.funnels import GROUPS, Comparison, FunnelRow, compare_controls, funnel
 from qiaomen.dispatch.leads import LeadTables, build_leads
-from qiaomen.dispatch.overdue import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.rules import (
     AdmissionRule,
     AllocationRules,

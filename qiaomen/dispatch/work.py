@@ -102,7 +102,7 @@ def claim(
     )
 
 
-def _home(viewer: Viewer, connection: Connection, task: Task, now: datetime) -> dict[str, str | None]:
+def _home(viewer: Viewer, connection: Connection, task: Task, now: datetime) -> dict[str, Any]:
     """Return where a task of a branch's pool goes: to the institution of the manager who claims it."""
     if task.sub_branch_code is not None or viewer.staff_no is None:
         return {}
