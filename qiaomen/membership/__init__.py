@@ -18,9 +18,9 @@ from qiaomen.membership.expression import (
     to_json,
     to_text,
 )
+from qiaomen.membership.grammar import from_json, parse
 from qiaomen.membership.index import Facet, Index
 from qiaomen.membership.names import DIMENSION_LABELS, Names
-from qiaomen.membership.grammar import from_json, parse
 from qiaomen.membership.relational import to_ibis
 from qiaomen.membership.tables import MEMBERSHIP_NAMES, MEMBERSHIPS
 

@@ -5,9 +5,9 @@ and ``word_introductions`` answer from that, ``conceal_path`` and ``conceal_intr
 ``layout_paths`` places them for drawing.
 """
 
-from qiaomen.reach.masking import Concealment, conceal_introductions, conceal_path, concealment
 from qiaomen.reach.introductions import Surroundings, word_introductions
 from qiaomen.reach.layout import LaidEdge, LaidNode, Layout, layout_paths
+from qiaomen.reach.masking import Concealment, conceal_introductions, conceal_path, concealment
 from qiaomen.reach.nearness import nearness, reach_all
 from qiaomen.reach.paths import Hop, Path, PathNode, find_paths, from_record, to_record
 from qiaomen.reach.pricing import Reaching, prepare

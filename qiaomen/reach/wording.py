@@ -20,6 +20,8 @@ OTHER: Final = (
     "chain.half",
     "shared_person",
     "shared_holder",
+    "introduced.office",
+    "introduced.shareholding",
     "unproven",
     "start",
     "customer",
@@ -106,7 +108,7 @@ def explain(path: Path, wording: Wording) -> list[str]:
 
 
 def _phrase(path: Path, at: int, wording: Wording) -> tuple[str, int]:
-    """Return the phrase that begins at a hop and how many hops it says: two where the middle is a person or a node."""
+    """Return the phrase that begins at a hop and how many hops it says: two over a node, a person or a shared holder."""
     hop = path.hops[at]
     after = path.hops[at + 1] if at + 1 < len(path.hops) else None
     if after is None:
@@ -115,21 +117,25 @@ def _phrase(path: Path, at: int, wording: Wording) -> tuple[str, int]:
     if hop.end.type == "node":
         code = "chain.goods" if hop.end.goods else "chain.node"
         return wording.say(code, a=a, b=b, node=hop.end.name), 2
-    if hop.end.type == "person" and hop.start.type == after.end.type == "company":
-        kinds = (hop.kind, after.kind)
-        mark = "" if hop.proven and after.proven else wording.say("unproven")
-        if kinds == ("office", "office"):
-            text = wording.say(
-                "shared_person", a=a, b=b, person=hop.end.name, role_a=_role(hop), role_b=_role(after)
-            )
-            return text + mark, 2
-        if kinds == ("shareholding", "shareholding"):
-            return wording.say("shared_holder", a=a, b=b, person=hop.end.name) + mark, 2
+    mark = "" if hop.proven and after.proven else wording.say("unproven")
+    kinds, person = (hop.kind, after.kind), hop.end.name
+    if kinds == ("shareholding", "shareholding") and after.along and not hop.along:
+        return wording.say("shared_holder", a=a, b=b, person=_called(path, hop.end, wording)) + mark, 2
+    if hop.end.type != "person" or hop.start.type != "company":
+        return _single(path, hop, wording), 1
+    if kinds == ("office", "office"):
+        roles = {"role_a": _role(hop), "role_b": _role(after)}
+        return wording.say("shared_person", a=a, b=b, person=person, **roles) + mark, 2
+    if wording.has(f"introduced.{hop.kind}"):
+        called = wording.say(f"introduced.{hop.kind}", a=a, role=_role(hop), person=person)
+        sure = wording.say("unproven") if not hop.proven and after.proven else ""
+        return _single(path, after, wording, start=called) + sure, 2
     return _single(path, hop, wording), 1
 
 
-def _single(path: Path, hop: Hop, wording: Wording) -> str:
-    a, b = _called(path, hop.start, wording), _called(path, hop.end, wording)
+def _single(path: Path, hop: Hop, wording: Wording, start: str | None = None) -> str:
+    """Return the phrase of one hop; ``start`` says how its first node is called."""
+    a, b = start or _called(path, hop.start, wording), _called(path, hop.end, wording)
     if "node" in (hop.start.type, hop.end.type):
         company, node = (a, b) if hop.end.type == "node" else (b, a)
         return wording.say("chain.half", a=company, node=node)
