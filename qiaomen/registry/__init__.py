@@ -10,6 +10,9 @@ from qiaomen.registry.addresses import (
 from qiaomen.registry.identity import IdentifyResult, identify
 from qiaomen.registry.intake import Observer, read_files
 from qiaomen.registry.load_result import LoadResult, Warned
+from qiaomen.registry.lookup import Matcher
+from qiaomen.registry.match_index import build_match_index
+from qiaomen.registry.matching import match_customers
 from qiaomen.registry.money import MoneyReader, load_money_reader
 from qiaomen.registry.names import (
     NameParts,
@@ -74,6 +77,7 @@ __all__ = [
     "Gazetteer",
     "IdentifyResult",
     "LoadResult",
+    "Matcher",
     "MoneyReader",
     "NameParts",
     "Observer",
@@ -85,6 +89,7 @@ __all__ = [
     "SkippedFile",
     "Source",
     "Warned",
+    "build_match_index",
     "build_persons",
     "check_sources",
     "collect_refs",
@@ -94,6 +99,7 @@ __all__ = [
     "load_money_reader",
     "load_sources",
     "looks_like_person",
+    "match_customers",
     "normal_header",
     "normalise_address",
     "normalise_name",
