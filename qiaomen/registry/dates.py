@@ -12,7 +12,7 @@ LAST: Final = date(2100, 12, 31)
 _OPEN: Final = frozenset({"长期", "永久", "无固定期限", "至今", "9999-12-31", "9999/12/31", "99991231"})
 _CLOCK: Final = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _DATE: Final = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
-_HAN: Final = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]?" + _CLOCK)
+_HAN: Final = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?[日号]?" + _CLOCK)
 _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\.0)?")
 _SERIAL: Final = re.compile(r"(\d{5})(?:\.\d+)?")
 _MONTH: Final = re.compile(r"(\d{4})(?:[-/.年]?)(\d{1,2})月?")
@@ -39,7 +39,7 @@ def read_date(text: str) -> date | None:
         return None
     if match := _DATE.fullmatch(plain):
         return _believable(int(match[1]), int(match[3]), int(match[4]))
-    if match := _HAN.fullmatch(plain.replace(" ", "")) or _COMPACT.fullmatch(plain):
+    if match := _HAN.fullmatch(plain) or _COMPACT.fullmatch(plain):
         return _believable(int(match[1]), int(match[2]), int(match[3]))
     if match := _SERIAL.fullmatch(plain):
         value = _EPOCH + timedelta(days=int(match[1]))

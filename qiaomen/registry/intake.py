@@ -21,7 +21,15 @@ from qiaomen.registry.landing import merge_tables
 from qiaomen.registry.load_result import Gathered, Landing, LoadResult, Warned, load_rows, reject_rows
 from qiaomen.registry.plan import PlannedFile
 from qiaomen.registry.readers import RowBatch, RowFile, normal_header, open_rows
-from qiaomen.registry.sources import PLACEHOLDER, FileRule, Source, check_sources, is_template, record_names
+from qiaomen.registry.sources import (
+    PLACEHOLDER,
+    FileRule,
+    Source,
+    TableRule,
+    check_sources,
+    hashed_names,
+    is_template,
+)
 from qiaomen.registry.upsert import content_hashes, ordinals, record_keys
 from qiaomen.vocab import InputRejected, Table
 
@@ -91,7 +99,8 @@ def _read_file(
     with file.path.open("rb") as stream:
         gathered.hashes[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
     for filler, parts in zip(fillers, filled, strict=True):
-        gathered.landings.append(_landing(file, rule, filler, parts))
+        absent = _absent(filler.rule, opened)
+        gathered.landings.append(_landing(file, rule, filler, parts, absent))
 
 
 def _check_headers(name: str, opened: RowFile, rule: FileRule, gathered: Gathered) -> None:
@@ -126,6 +135,19 @@ def _check_headers(name: str, opened: RowFile, rule: FileRule, gathered: Gathere
 def column_given(headers: Iterable[str], present: set[str]) -> bool:
     """Return whether the file has any of the headers."""
     return any(header in present for header in headers)
+
+
+def _absent(rule: TableRule, opened: RowFile) -> tuple[str, ...]:
+    """Return the columns about which the file says nothing: none of their headers is there."""
+    present = set(opened.headers)
+    return tuple(
+        name
+        for name, column in rule.columns.items()
+        if column.headers
+        and column.default is None
+        and not column_given((normal_header(header) for header in column.headers), present)
+        and not (rule.split and rule.split.into in column.headers)
+    )
 
 
 def _no_header(name: str, headers: Sequence[str], opened: RowFile) -> InputRejected:
@@ -211,10 +233,14 @@ def _fill_one(
 
 
 def _landing(
-    file: PlannedFile, rule: FileRule, filler: TableFiller, parts: list[tuple[Filled, RowBatch]]
+    file: PlannedFile,
+    rule: FileRule,
+    filler: TableFiller,
+    parts: list[tuple[Filled, RowBatch]],
+    absent: tuple[str, ...],
 ) -> Landing:
     table, table_rule = filler.table, filler.rule
-    names = tuple(name for name in record_names(table) if name in table_rule.columns)
+    ordinal = next((name for name, column in table_rule.columns.items() if column.ordinal), None)
     good: list[pa.Table] = []
     bad: list[pa.Table] = []
     for part, batch in parts:
@@ -225,17 +251,16 @@ def _landing(
         good.append(data.filter(pa.array(~refused)))
         bad.append(data.filter(pa.array(refused)))
     data = pa.concat_tables(good).combine_chunks()
-    hashed = tuple(name for name in names if not table_rule.columns[name].ordinal)
+    hashed = hashed_names(table, table_rule)
     hashes = content_hashes(data, hashed)
-    for name in names:
-        if table_rule.columns[name].ordinal:
-            data = data.set_column(data.column_names.index(name), name, ordinals(hashes))
+    if ordinal is not None:
+        data = data.set_column(data.column_names.index(ordinal), ordinal, ordinals(hashes))
     keys = record_keys(data, table_rule.key, table_rule.key_prefix, hashes)
     data = data.drop_columns([part for part in table_rule.key if is_template(part)])
     data = data.append_column("record_hash", hashes).append_column("record_key", keys)
     broken = pa.concat_tables(bad)
     broken_keys = record_keys(broken, table_rule.key, table_rule.key_prefix, content_hashes(broken, hashed))
-    return Landing(file, rule, table_rule, data, broken_keys)
+    return Landing(file, rule, table_rule, data, broken_keys, absent)
 
 
 def _check_shares(source: Source, gathered: Gathered) -> None:

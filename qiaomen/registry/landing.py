@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from qiaomen.registry.changes import change_rows
 from qiaomen.registry.filling import Fault
 from qiaomen.registry.load_result import Gathered, Landing
-from qiaomen.registry.sources import Source
+from qiaomen.registry.sources import CONTENT, Source, hashed_names, record_names
 from qiaomen.registry.tables import COMPANY_CHANGES, COMPANY_RECORDS
-from qiaomen.registry.upsert import Merge, merge
+from qiaomen.registry.upsert import Merge, content_hashes, merge
 from qiaomen.vocab import InputRejected, Table
 
 
@@ -34,11 +34,12 @@ def merge_tables(
     changes: list[pa.Table] = []
     for name, landings in by_table.items():
         table = tables[name]
-        incoming = _incoming(table, landings, source.code, load_id)
+        former = existing(table)
+        incoming = _incoming(table, landings, source.code, load_id, former)
         snapshots = [part for part in landings if part.rule.mode == "snapshot"]
         merged = merge(
             table,
-            existing(table),
+            former,
             incoming,
             source.code,
             snapshot=tuple({part.table_rule.key_prefix for part in snapshots}) if snapshots else None,
@@ -56,15 +57,35 @@ def merge_tables(
     return contents
 
 
-def _incoming(table: Table, landings: Sequence[Landing], source: str, load_id: str) -> pa.Table:
+def _incoming(
+    table: Table, landings: Sequence[Landing], source: str, load_id: str, former: pa.Table
+) -> pa.Table:
     parts = []
     for landing in landings:
         data = landing.data
         rows = data.num_rows
         for column, text in (("source", source), ("file", landing.file.name), ("load_id", load_id)):
             data = data.append_column(column, pa.repeat(pa.scalar(text, pa.string()), rows))
-        parts.append(table.conform(data))
+        data = table.conform(data)
+        if landing.absent or set(record_names(table)) - set(landing.table_rule.columns):
+            data = _carry_over(table, landing, data, former, source)
+        parts.append(data)
     return pa.concat_tables(parts).combine_chunks()
+
+
+def _carry_over(table: Table, landing: Landing, data: pa.Table, former: pa.Table, source: str) -> pa.Table:
+    """Give records that are already there their own values in the columns of which the file says nothing."""
+    if CONTENT in landing.table_rule.key or landing.rule.mode == "snapshot":
+        return data
+    silent = {*landing.absent, *(set(record_names(table)) - set(landing.table_rule.columns))}
+    own = former.filter(pc.equal(former["source"], source))
+    place = pc.index_in(data["record_key"], value_set=own["record_key"].combine_chunks())
+    if place.null_count == len(place):
+        return data
+    for name in sorted(silent):
+        data = data.set_column(data.column_names.index(name), table.schema.field(name), own[name].take(place))
+    hashes = content_hashes(data, hashed_names(table, landing.table_rule))
+    return data.set_column(data.column_names.index("record_hash"), "record_hash", hashes)
 
 
 def _first_wins(landings: Sequence[Landing]) -> pa.Array | None:

@@ -60,6 +60,8 @@ class Landing:
     table_rule: TableRule
     data: pa.Table
     rejected_keys: pa.Array
+    absent: tuple[str, ...]
+    """Columns of which the file says nothing; a record that is already there keeps its values of them."""
 
 
 @dataclass(slots=True)

@@ -96,12 +96,14 @@ def _amount(text: str, factor: float | None) -> float:
         return factor * _multiply(text)
     if _NUMBER.search(text) is None and _HAN.search(text):
         text = _from_han(text)
-    total, position = 0.0, 0
+    total, position, unit = 0.0, 0, "first"
     for match in _SEGMENT.finditer(text):
-        if match.start() != position:
-            break
+        # 12万3456 is said, 12万3 may mean 12.3 ten thousands: what follows a unit has a unit or four digits.
+        follows = unit == "first" or (unit[-1:] in {"万", "亿"} and (match[2] or len(match[1]) >= 4))
+        if match.start() != position or not follows:
+            raise ValueError("金额写法无法识别")
         total += float(match[1]) * _multiply(match[2])
-        position = match.end()
+        position, unit = match.end(), match[2]
     if position == 0 or position != len(text):
         raise ValueError("金额写法无法识别")
     return total * (1.0 if factor is None else factor)

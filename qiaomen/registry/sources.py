@@ -233,6 +233,13 @@ def record_names(table: Table) -> tuple[str, ...]:
     return table.names[:-6]
 
 
+def hashed_names(table: Table, rule: TableRule) -> tuple[str, ...]:
+    """Return the columns whose values make the content of a row: all but the ordinal."""
+    return tuple(
+        name for name in record_names(table) if name not in rule.columns or not rule.columns[name].ordinal
+    )
+
+
 def _check_table(rule: TableRule, table: Table, where: str) -> None:
     allowed = set(record_names(table))
     named = [

@@ -43,12 +43,16 @@ class Merge:
 
 
 def content_hashes(data: pa.Table, names: tuple[str, ...]) -> pa.Array:
-    """Return a hash of the values of the named columns for each row."""
+    """Return a hash of the values of the named columns for each row; a column that is not there counts as null."""
     if not data.num_rows:
         return pa.array([], pa.string())
     hashes: list[str] = []
-    for batch in data.select(list(names)).to_batches(max_chunksize=65_536):
-        texts = [column.cast(pa.string()) for column in batch.columns]
+    for batch in data.to_batches(max_chunksize=65_536):
+        present = set(batch.schema.names)
+        texts = [
+            batch.column(name).cast(pa.string()) if name in present else pa.nulls(batch.num_rows, pa.string())
+            for name in names
+        ]
         joined = pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
         hashes += [
             blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
