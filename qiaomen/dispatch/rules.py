@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal, TypeVar
+
+from pydantic import Field
 
 from qiaomen.catalog import CatalogRow, read_rows
 from qiaomen.vocab import CatalogInvalid, TaskState
@@ -39,7 +40,7 @@ class AdmissionRule(CatalogRow):
     amount_cny: float | None = None
     words: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    months: Mapping[str, int] = MappingProxyType({})
+    months: dict[str, int] = Field(default_factory=dict)
     days: int = 0
     at_most: int = 0
 
