@@ -21,7 +21,6 @@ from qiaomen.registry.arrays import (
     ints,
     look_up,
     only_per_key,
-    present,
     strings,
     text,
     whole,
