@@ -113,11 +113,16 @@ class Chain(CatalogRow):
 
 
 class PlanIndustry(CatalogRow):
-    """One industry of a dated plan and the chains that serve it."""
+    """One industry of a dated plan and the chains that serve it.
+
+    ``period`` is what the plan covers in its own words; ``in_force_to`` is the day that another plan replaces it,
+    empty while none is known: the bank enters it together with the new plan.
+    """
 
     plan: str
     plan_name: str
     document: str
+    period: str = ""
     industry: str
     level: str
     chains: tuple[str, ...] = Field(min_length=1)

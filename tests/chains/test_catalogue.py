@@ -70,7 +70,16 @@ def test_the_two_plans_name_their_industries(chains):
     assert plans_in_force(plans, date(2021, 7, 4)) == ()
     assert len(plans_in_force(plans, date(2021, 7, 5))) == 9
     assert len(plans_in_force(plans, date(2025, 12, 31))) == 18
-    assert plans_in_force(plans, date(2026, 1, 1)) == ()
+    assert {row.period for row in plans} == {"2021-2025"}
+
+
+def test_a_plan_ends_with_its_last_day(tmp_path, chains):
+    head = "code,plan,plan_name,document,period,industry,level,chains,in_force_from,in_force_to,source\n"
+    row = "sh_sei_14.ic,sh_sei_14,规划,文号,2021-2025,集成电路,核心产业,ic,2021-07-21,2026-03-01,\n"
+    overlay = write(tmp_path, "industry_plans.csv", head + row)
+    plans = load_plans(overlay, chains=chains)
+    assert len(plans_in_force(plans, date(2026, 3, 1))) == 18
+    assert len(plans_in_force(plans, date(2026, 3, 2))) == 17
 
 
 def test_other_catalogues_load():
