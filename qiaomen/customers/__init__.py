@@ -7,6 +7,24 @@ from qiaomen.customers.book import (
     build_customers,
     company_of_number,
 )
+from qiaomen.customers.decisions import MATCH_DECISIONS, decide_match, match_decisions, undo_decision
+from qiaomen.customers.mapping import (
+    ListHead,
+    guess_mapping,
+    read_head,
+    save_mapping,
+    saved_mapping,
+    with_mapping,
+)
+from qiaomen.customers.referrals import (
+    REFERRAL_ASKS,
+    Ask,
+    answer_ask,
+    ask_referral,
+    asks_made,
+    waiting_asks,
+)
+from qiaomen.customers.schema import UPLOAD_MAPPINGS
 from qiaomen.customers.tables import (
     CASHFLOW_RECORDS,
     CASHFLOWS,
@@ -17,6 +35,16 @@ from qiaomen.customers.tables import (
     DEALINGS,
     OUTCOME_RECORDS,
     OUTCOMES,
+    UPLOAD_CHANGES,
+)
+from qiaomen.customers.uploads import (
+    KeptValue,
+    Undo,
+    Upload,
+    apply_upload,
+    error_rows,
+    prepare_upload,
+    undo_upload,
 )
 
 __all__ = [
@@ -27,11 +55,36 @@ __all__ = [
     "CUSTOMER_RECORDS",
     "DEALINGS",
     "DEALING_RECORDS",
+    "MATCH_DECISIONS",
     "OUTCOMES",
     "OUTCOME_RECORDS",
+    "REFERRAL_ASKS",
+    "UPLOAD_CHANGES",
+    "UPLOAD_MAPPINGS",
+    "Ask",
+    "KeptValue",
+    "ListHead",
+    "Undo",
+    "Upload",
+    "answer_ask",
+    "apply_upload",
+    "ask_referral",
+    "asks_made",
     "attach_cashflows",
     "attach_dealings",
     "attach_outcomes",
     "build_customers",
     "company_of_number",
+    "decide_match",
+    "error_rows",
+    "guess_mapping",
+    "match_decisions",
+    "prepare_upload",
+    "read_head",
+    "save_mapping",
+    "saved_mapping",
+    "undo_decision",
+    "undo_upload",
+    "waiting_asks",
+    "with_mapping",
 ]

@@ -18,9 +18,7 @@ DORMANT: Final = "睡眠"
 CLOSED: Final = "销户"
 
 
-def build_customers(
-    customer_records: ir.Table, customer_matches: ir.Table, outcomes: ir.Table
-) -> ir.Table:
+def build_customers(customer_records: ir.Table, customer_matches: ir.Table, outcomes: ir.Table) -> ir.Table:
     """Return ``customers``: one row per company with an automatic or confirmed match, duplicates joined.
 
     The leading number is that of an open account of the company itself (not of a branch office), with a manager, opened
@@ -58,9 +56,7 @@ def build_customers(
         .aggregate(last_contact_on=outcomes.contacted_on.max())
     )
     joined = leading.inner_join(summed, "company_id").left_join(contacts, "company_id")
-    status = ibis.cases(
-        (joined.liveliness == 0, CLOSED), (joined.liveliness == 1, DORMANT), else_=NORMAL
-    )
+    status = ibis.cases((joined.liveliness == 0, CLOSED), (joined.liveliness == 1, DORMANT), else_=NORMAL)
     return joined.mutate(status=status).select(*CUSTOMERS.names)
 
 

@@ -165,3 +165,21 @@ OUTCOMES: Final = Table(
     ),
     ("source", "record_key"),
 )
+
+UPLOAD_CHANGES: Final = Table(
+    "upload_changes",
+    "customers",
+    "One row per customer record that an upload inserted or updated, with the values before and after: undo reads it.",
+    (
+        Column("load_id", "string", "the upload"),
+        Column("applied_at", "timestamp", "when it was applied; later uploads are those with a later time"),
+        Column("source", "string", "source of the customer record"),
+        Column("record_key", "string", "customer record"),
+        Column("action", "string", "insert or update"),
+        Column(
+            "before", "string", "JSON: changed columns to their former values; null for an insert", SENSITIVE
+        ),
+        Column("after", "string", "JSON: changed columns to their new values", SENSITIVE),
+    ),
+    ("load_id", "source", "record_key"),
+)

@@ -36,7 +36,7 @@ class WorkbookLimits:
     unpacked: int = 1 << 30
     ratio: int = 150
     ratio_from: int = 32 << 20
-    cells: int = 30_000_000
+    cells: int = 20_000_000
 
 
 LIMITS: Final = WorkbookLimits()
@@ -122,7 +122,7 @@ def open_workbook(path: Path, form: FileFormat) -> RowFile:
                 f"没有名为“{form.sheet}”的工作表", where=path.name, remedy=f"现有：{'、'.join(names)}"
             )
         sheet = book.get_sheet_by_name(form.sheet or names[0])
-        rows = iter(sheet.to_python(skip_empty_area=False))
+        rows = sheet.iter_rows()
     except InputRejected:
         raise
     except Exception as error:  # The library raises its own, undeclared kinds for damaged parts.

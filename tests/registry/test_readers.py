@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -163,7 +163,7 @@ def test_workbooks_keep_text_dates_and_numbers(tmp_path: Path) -> None:
         page.write_row(0, 0, ["客户号", "名称", "开户日期", "金额"])
         page.write_string(1, 0, "001")
         page.write_string(1, 1, "甲公司")
-        page.write_datetime(1, 2, datetime(2020, 1, 2), day)
+        page.write_datetime(1, 2, date(2020, 1, 2), day)
         page.write_number(1, 3, 12.5)
         page.write_number(3, 0, 913101150000000123)
         page.write_number(3, 3, 7)
