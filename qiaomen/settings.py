@@ -53,18 +53,10 @@ class Settings(BaseModel):
         "overlay",
         description="folder of the bank's own catalogue rows, relative to the workspace / 本行目录覆盖文件夹",
     )
-    supply_window_months: int = Field(
-        24, ge=1, le=120, description="window of the supply rollup / 供应链统计窗口（月）"
+    core_rule: str = Field(
+        "default",
+        description="row of the catalogue core_rules that judges supply / 供应链判定规则（core_rules 目录的代码）",
     )
-    hold_out_share: float = Field(
-        0.05, ge=0, le=0.5, description="share of eligible leads kept back as control / 对照组比例"
-    )
-    long_list_size: int = Field(
-        3000,
-        ge=0,
-        description="prospects that enter dispatch from the long list in one run / 每次进入分发的长名单户数",
-    )
-    leads_per_run: int = Field(2000, ge=0, description="new tasks of one run at most / 每次运行新任务上限")
     demo_logins: bool = Field(
         False,
         description="make a login for every post of staff at the run and print it / 运行时为员工建立演示账号",

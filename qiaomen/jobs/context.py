@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import sqlalchemy as sa
 
 from qiaomen.settings import Settings
 from qiaomen.store import Engine, Stage
@@ -27,6 +28,7 @@ class Run:
     as_of: date
     settings: Settings
     overlay: Path | None
+    sql: sa.Engine
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from qiaomen import chains, parks, registry, supply
 from qiaomen.jobs.context import Run
 from qiaomen.jobs.tables import LOADED_TABLES
@@ -18,6 +17,7 @@ from qiaomen.registry import (
     RELATION_RECORDS,
     RELATIONS,
 )
+from qiaomen.vocab import InputRejected
 
 
 def identify(run: Run) -> None:
@@ -104,7 +104,12 @@ def classify(run: Run) -> None:
 
 def trade(run: Run) -> None:
     """Roll supply documents up into pairs and judge core partners."""
-    rule = supply.load_core_rules(run.overlay)["default"]
+    rules = supply.load_core_rules(run.overlay)
+    if run.settings.core_rule not in rules:
+        raise InputRejected(
+            f"设置 core_rule 的“{run.settings.core_rule}”不存在", remedy=f"可用：{'、'.join(rules)}"
+        )
+    rule = rules[run.settings.core_rule]
     records = supply.with_ids(run.table(supply.SUPPLY_RECORDS), run.table(COMPANY_REFS))
     result = supply.rollup_supply(records, run.as_of, rule, keep=run.engine.keep)
     left_out = run.engine.arrow(result.left_out).to_pylist()
@@ -138,5 +143,3 @@ def settle(run: Run) -> None:
             **placed.counts,
         },
     )
-
-

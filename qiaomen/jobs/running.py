@@ -1,0 +1,140 @@
+"""One run from the loaded tables to tasks.
+
+Everything up to *publish* is staged and becomes visible as one generation or not at all. Tasks follow in one transaction
+keyed by lead; the job record names the generation whose tasks are still to be written, and the next run writes them
+first. Stopped anywhere, a second call finishes the work.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar, Final
+
+from qiaomen.jobs import book, indexes, leads, market, moments, profile, ranking, ways
+from qiaomen.jobs.context import Run
+from qiaomen.jobs.observer import Observer
+from qiaomen.jobs.tasking import sync_bank, write_tasks
+from qiaomen.jobs.workspace import Workspace
+from qiaomen.registry import COMPANY_RECORDS
+from qiaomen.store import jobs, writing
+from qiaomen.vocab import Conflict, InputRejected
+
+KIND: Final = "run"
+
+# Step, what is shown, share of the time.
+STEPS: Final[tuple[tuple[Callable[[Run], None], str, float], ...]] = (
+    (market.identify, "识别企业", 0.15),
+    (market.relate, "解析关系", 0.04),
+    (book.match, "匹配客户", 0.10),
+    (book.build_book, "建立客户台账", 0.03),
+    (market.classify, "产业链分类", 0.05),
+    (market.trade, "供应链汇总与核心判定", 0.03),
+    (market.settle, "归入园区", 0.02),
+    (moments.mine, "挖掘商机", 0.10),
+    (moments.grade, "商机归并与分级", 0.04),
+    (ways.link, "构建图谱", 0.05),
+    (profile.tag, "打标签", 0.08),
+    (ways.near, "触达全量计算", 0.05),
+    (ranking.measure, "计算指标", 0.06),
+    (ranking.score, "评分", 0.06),
+    (ranking.tier, "分层与产品推荐", 0.03),
+    (leads.list_prospects, "拓客长名单", 0.04),
+    (leads.propose, "准入与分配", 0.05),
+    (ways.introduce, "敲门话术", 0.04),
+    (indexes.index, "筛选与搜索索引", 0.06),
+)
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did."""
+
+    HEADER: ClassVar[tuple[str, ...]] = ("步骤", "结果")
+
+    run_id: str
+    generation: int
+    as_of: date
+    seconds: float
+    counts: dict[str, dict[str, int]]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the rows of the printed table."""
+        return [
+            (step, "，".join(f"{name} {count:,}" for name, count in counts.items()))
+            for step, counts in self.counts.items()
+        ]
+
+    def summary(self) -> str:
+        """Return the closing words of the printed report."""
+        return f"数据截至 {self.as_of}，第 {self.generation} 代，用时 {self.seconds:.1f} 秒"
+
+    def document(self) -> dict[str, Any]:
+        """Return the report for ``--json`` (without passwords)."""
+        return {
+            "run_id": self.run_id,
+            "generation": self.generation,
+            "as_of": self.as_of.isoformat(),
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts,
+        }
+
+
+def run_all(workspace: Workspace, as_of: date | None, observer: Observer) -> RunReport:
+    """Run every step; ``InputRejected`` where nothing was loaded, ``Conflict`` where another run is under way."""
+    started = time.monotonic()
+    day = as_of or workspace.as_of
+    if not workspace.lake.snapshot().has(COMPANY_RECORDS.name):
+        raise InputRejected("还没有企业数据", remedy="先执行 qiaomen load 装载企业与客户文件")
+    run_id = f"R{datetime.now(UTC):%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
+    job = _begin(workspace, run_id)
+    try:
+        report = _run(workspace, job, day, observer)
+    except BaseException as error:
+        # Given back at once, so that the next call need not wait for the lease.
+        _end(workspace, job, error)
+        raise
+    report.seconds = time.monotonic() - started
+    jobs.finish(workspace.sql, job, datetime.now(UTC), {"generation": report.generation})
+    observer("完成", 1.0)
+    return report
+
+
+def _begin(workspace: Workspace, run_id: str) -> jobs.Job:
+    now = datetime.now(UTC)
+    worker = f"{os.uname().nodename}:{os.getpid()}:{run_id}"
+    with writing(workspace.sql) as connection:
+        jobs.submit(connection, KIND, {"run_id": run_id}, key=KIND, by="command_line", now=now)
+    job = jobs.claim(workspace.sql, worker, now, kinds=[KIND])
+    if job is None:
+        raise Conflict("另一次运行正在进行", remedy="等它结束；若其进程已停止，两分钟后可再次执行")
+    return job
+
+
+def _end(workspace: Workspace, job: jobs.Job, error: BaseException) -> None:
+    try:
+        jobs.fail(workspace.sql, job, f"{type(error).__name__}: {error}", datetime.now(UTC))
+    except Conflict:
+        return
+
+
+def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
+    sync_bank(workspace)
+    # A run that was stopped after it published left its tasks to us.
+    write_tasks(workspace)
+    with workspace.lake.stage() as stage, workspace.engine() as engine:
+        run = Run(stage, engine, day, workspace.settings, workspace.overlay, workspace.sql)
+        done = 0.0
+        for step, words, share in STEPS:
+            observer(words, done)
+            step(run)
+            done += share * 0.95
+            jobs.advance(workspace.sql, job, datetime.now(UTC), progress=done, message=words, step=words)
+        snapshot = stage.publish({"as_of": day.isoformat(), "run_id": job.payload["run_id"], "run": True})
+    observer("生成任务", 0.95)
+    run.counts["tasks"] = write_tasks(workspace)
+    return RunReport(str(job.payload["run_id"]), snapshot.number, day, 0.0, run.counts)

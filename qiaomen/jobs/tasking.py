@@ -1,0 +1,63 @@
+"""After a generation is published: institutions and staff into SQL, and one task per allocated lead.
+
+Both can be repeated: a lead seen before changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qiaomen import dispatch, scoring
+from qiaomen.bank import INSTITUTION_RECORDS, STAFF_RECORDS, sync_institutions
+from qiaomen.customers import CUSTOMERS
+from qiaomen.dispatch import ALLOCATIONS, LEADS
+from qiaomen.jobs.workspace import Workspace
+from qiaomen.reach import INTRODUCTIONS
+from qiaomen.registry import COMPANIES
+from qiaomen.store import Snapshot, writing
+
+
+def sync_bank(workspace: Workspace) -> dict[str, int]:
+    """Make SQL say what the loaded lists of institutions and staff say."""
+    snapshot = workspace.lake.snapshot()
+    with writing(workspace.sql) as connection:
+        result = sync_institutions(
+            connection, snapshot.arrow(INSTITUTION_RECORDS), snapshot.arrow(STAFF_RECORDS)
+        )
+    return {name: int(value) for name, value in asdict(result).items() if isinstance(value, int)}
+
+
+def write_tasks(workspace: Workspace) -> dict[str, int]:
+    """Create or bring up to date the tasks of the newest generation, with history and messages, in one transaction."""
+    snapshot = workspace.lake.snapshot()
+    leads = snapshot.arrow(LEADS)
+    if leads.num_rows == 0:
+        return {}
+    words = dispatch.task_words(
+        _names(snapshot, leads),
+        {product.code: product.name for product in scoring.load_products(workspace.overlay).values()},
+        openers=dispatch.load_openers(workspace.overlay),
+        deadlines=dispatch.load_deadlines(workspace.overlay),
+    )
+    with writing(workspace.sql) as connection:
+        result = dispatch.create_tasks(
+            connection,
+            leads,
+            snapshot.arrow(ALLOCATIONS),
+            words=words,
+            introductions=snapshot.arrow(INTRODUCTIONS),
+            customers=snapshot.arrow(CUSTOMERS),
+            generation=snapshot.number,
+            now=datetime.now(UTC),
+        )
+    return asdict(result)
+
+
+def _names(snapshot: Snapshot, leads: pa.Table) -> dict[int, str]:
+    companies = snapshot.arrow(COMPANIES)
+    wanted = companies.filter(pc.is_in(companies["company_id"], value_set=pc.unique(leads["company_id"])))
+    return dict(zip(wanted["company_id"].to_pylist(), wanted["name"].to_pylist(), strict=True))
