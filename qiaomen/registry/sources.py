@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from qiaomen.catalog import CatalogRow, read_rows
 from qiaomen.registry.cleaning import cleaner_type, default_cleaner
@@ -19,7 +19,7 @@ from qiaomen.vocab import CatalogInvalid, Table
 CONTENT: Final = "*"
 PLACEHOLDER: Final = re.compile(r"\{([^{}?]+)(\??)\}")
 MISSING_WORDS: Final = (
-    *("-", "--", "—", "——", "/", "null", "none", "nan", "n/a", "#n/a", r"\n", "&nbsp;"),
+    *("-", "--", "—", "——", "/", "null", "none", "nan", "nat", "n/a", "#n/a", r"\n", "&nbsp;"),
     *("未知", "不详", "暂无", "未披露", "未公开"),
 )
 BadCell = Literal["reject", "null"]
@@ -36,12 +36,23 @@ def _lists(data: Any, *keys: str) -> Any:
     return {key: [value] if key in keys and isinstance(value, str) else value for key, value in data.items()}
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"正则表达式“{text}”写错了：{error}") from error
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
 class Condition(_Part):
     """A test on one cell as the file has it (trimmed): all tests given must hold; ``negate`` turns the result."""
 
     headers: tuple[str, ...] = Field(alias="from")
     one_of: tuple[str, ...] = ()
-    matches: str | None = None
+    matches: Pattern | None = None
     empty: bool | None = None
     negate: bool = Field(default=False, alias="not")
 
@@ -120,7 +131,7 @@ class Split(_Part):
     """
 
     header: str = Field(alias="from")
-    by: str
+    by: Pattern
     into: str
     ignore: tuple[str, ...] = ()
 
@@ -202,7 +213,6 @@ class Source(CatalogRow):
     authorisation: str
     purpose: str
     retention: str
-    scope: str = ""
     files: tuple[FileRule, ...]
 
 

@@ -302,6 +302,14 @@ def test_a_wrong_declaration_is_refused(tmp_path: Path, old: str, new: str, word
         SmallLake(load_sources(tmp_path)).load(path)
 
 
+def test_a_wrong_pattern_is_refused_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    text = OWN.replace("one_of: [合计]", 'matches: "(合计"')
+    (tmp_path / "sources" / "own.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(CatalogInvalid, match=r"own\.yaml 第 2 行.*正则"):
+        load_sources(tmp_path)
+
+
 def test_a_rule_with_neither_tables_nor_reason_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sources").mkdir()
     text = OWN[: OWN.index("    mode")]
