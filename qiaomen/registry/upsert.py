@@ -133,20 +133,11 @@ def merge(
     missing = np.zeros(0, np.int64)
     if snapshot is not None:
         missing = _missing(existing, own, own_keys, keys, snapshot, present)
-    before = existing.take(pa.array(replaced))
-    changed = len(inserted) + len(updated) + len(missing)
     whole = None
-    if changed:
-        keep = np.ones(existing.num_rows, dtype=bool)
-        keep[replaced] = False
-        keep[missing] = False
-        whole = pa.concat_tables(
-            [
-                existing.filter(pa.array(keep)),
-                *_ended(table, existing.take(pa.array(missing)), today),
-                table.conform(incoming.take(pa.array(np.sort(np.concatenate([inserted, updated]))))),
-            ]
-        )
+    if len(inserted) + len(updated) + len(missing):
+        landed = incoming.take(pa.array(np.sort(np.concatenate([inserted, updated]))))
+        whole = _whole(table, existing, landed, replaced, missing, today)
+    before = existing.take(pa.array(replaced))
     return Merge(
         whole,
         inserted,
@@ -158,6 +149,16 @@ def merge(
         len(missing),
         before,
     )
+
+
+def _whole(
+    table: Table, existing: pa.Table, landed: pa.Table, replaced: Whole, missing: Whole, today: date | None
+) -> pa.Table:
+    keep = np.ones(existing.num_rows, dtype=bool)
+    keep[replaced] = False
+    keep[missing] = False
+    ended = _ended(table, existing.take(pa.array(missing)), today)
+    return pa.concat_tables([existing.filter(pa.array(keep)), *ended, table.conform(landed)])
 
 
 def _within(
