@@ -3,6 +3,7 @@
 from qiaomen.store import jobs, outbox, portable
 from qiaomen.store.engine import Engine
 from qiaomen.store.lake import Arrays, Lake, Snapshot, Stage
+from qiaomen.store.migrating import differences, migrate, write_revision
 from qiaomen.store.rows import insert_missing
 from qiaomen.store.sql import METADATA, BigKey, Moment, is_postgres, open_sql, reading, writing
 
@@ -15,12 +16,15 @@ __all__ = [
     "Moment",
     "Snapshot",
     "Stage",
+    "differences",
     "insert_missing",
     "is_postgres",
     "jobs",
+    "migrate",
     "open_sql",
     "outbox",
     "portable",
     "reading",
+    "write_revision",
     "writing",
 ]
