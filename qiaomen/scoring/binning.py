@@ -121,6 +121,8 @@ def bin_monotone(
     pools = _fine_pools(values[known], answers[known]) if known.any() else []
     pools = _coarsen(_pool_violators(pools, sign), least_rows, most_bins)
     woe = [_woe(pool.positives, pool.rows, all_positives, all_rows) for pool in pools]
+    # Smoothing may turn a thin bin against the direction; the card must not.
+    woe = (sign * np.maximum.accumulate(sign * np.array(woe))).tolist() if woe else []
     absent = float((~known).sum())
     absent_positives = float(answers[~known].sum())
     frequent = absent >= least_rows

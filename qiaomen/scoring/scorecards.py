@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -65,7 +66,7 @@ class Characteristic(BaseModel):
         edges = [step.below for step in self.bins[:-1]]
         if None in edges or self.bins[-1].below is not None or self.missing.below is not None:
             raise ValueError(f"指标“{self.indicator}”：除末档外每档须写 below，末档与 missing 不写")
-        if any(float(a or 0) >= float(b or 0) for a, b in zip(edges, edges[1:], strict=False)):
+        if any(float(a or 0) >= float(b or 0) for a, b in pairwise(edges)):
             raise ValueError(f"指标“{self.indicator}”：below 须递增")
         points = [step.points for step in self.bins]
         if self.direction != "free" and points != sorted(points, reverse=self.direction == "down"):
@@ -85,7 +86,8 @@ class Characteristic(BaseModel):
 
 class Scorecard(CatalogRow):
     """A card: ``base`` plus the points of its characteristics. ``calibration`` maps points to a probability:
-    1 / (1 + exp(−(intercept + slope × points))); an expert card has none.
+    1 / (1 + exp(−(intercept + slope × points))); an expert card has none. ``middle`` and ``spread`` (in points) shape
+    the response index.
     """
 
     name_zh: str
@@ -95,6 +97,8 @@ class Scorecard(CatalogRow):
     base: float = 0.0
     characteristics: tuple[Characteristic, ...] = Field(min_length=1)
     calibration: tuple[float, float] | None = None
+    middle: float | None = None
+    spread: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _check(self) -> Scorecard:
@@ -113,6 +117,13 @@ class Scorecard(CatalogRow):
             for part in self.characteristics
         ]
         return self.base + sum(low for low, _ in sides), self.base + sum(high for _, high in sides)
+
+    @property
+    def curve(self) -> tuple[float, float]:
+        """The middle and the spread of the response index; undeclared, half and a sixth of the highest score."""
+        highest = max(self.bounds[1], 1.0)
+        middle = highest / 2 if self.middle is None else self.middle
+        return middle, highest / 6 if self.spread is None else self.spread
 
 
 def load_scorecards(overlay: Path | None = None) -> dict[str, Scorecard]:
@@ -159,12 +170,22 @@ def total_points(card: Scorecard, points: Floats) -> Floats:
     return total
 
 
-def response_index(card: Scorecard, total: Floats) -> Floats:
-    """Return 0 to 100, rising with the points: where the score lies between the lowest and the highest possible."""
+def linear_index(card: Scorecard, total: Floats) -> Floats:
+    """Return 0 to 1: where the score lies between the lowest and the highest that the card can give."""
     low, high = card.bounds
     if high <= low:
-        return np.full(len(total), 50.0)
-    index: Floats = np.clip(100.0 * (total - low) / (high - low), 0.0, 100.0)
+        return np.full(len(total), 0.5)
+    index: Floats = np.clip((total - low) / (high - low), 0.0, 1.0)
+    return index
+
+
+def response_index(card: Scorecard, total: Floats) -> Floats:
+    """Return 0 to 100, rising with the points: 50 at the card's middle, 73 one spread above it.
+
+    A fixed curve and no rank among companies: one company alone gets the same index as in a batch.
+    """
+    middle, spread = card.curve
+    index: Floats = 100.0 / (1.0 + np.exp(-np.clip((total - middle) / spread, -40.0, 40.0)))
     return index
 
 
