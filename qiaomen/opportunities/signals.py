@@ -22,12 +22,15 @@ _STANDING: Final = ("active",)
 
 
 class SignalProductRow(CatalogRow):
-    """Products (codes of the bank's products, best first) that a signal suggests; kind and role may be left open."""
+    """Products (codes of the bank's products, best first) that a signal suggests; kind and role may be left open.
+
+    A row without products says that none of the bank's products fits (流贷 may not pay for a buy-back).
+    """
 
     signal: Signal
     kind: str = ""
     role: str = ""
-    products: tuple[str, ...]
+    products: tuple[str, ...] = ()
 
 
 def load_signal_products(overlay: Path | None = None) -> SignalProducts:

@@ -3,14 +3,25 @@ from pathlib import Path
 import pytest
 
 from qiaomen.opportunities import load_grading, load_kinds, load_signal_products, products_for
+from qiaomen.scoring import load_products
 from qiaomen.vocab import CatalogInvalid
 
 
-def test_every_need_of_every_kind_suggests_a_product() -> None:
+def test_every_need_suggests_a_product_or_says_that_none_fits() -> None:
     products = load_signal_products()
     for code, kind in load_kinds().items():
         for role in kind.role_needs:
-            assert all(products_for(products, code, role.role, str(need)) for need in role.needs), code
+            for need in role.needs:
+                suggested = products_for(products, code, role.role, str(need))
+                assert (
+                    suggested
+                    or products.get((code, "", str(need)), products.get((code, role.role, str(need)))) == ()
+                )
+
+
+def test_every_product_is_one_of_the_banks() -> None:
+    known = set(load_products())
+    assert {code for codes in load_signal_products().values() for code in codes} <= known
 
 
 @pytest.mark.parametrize(
