@@ -1,1 +1,56 @@
-"""The company profile (one record for CLI, API and page), exports."""
+"""The company profile (one record for command line, interface and page), search, exports, the one-page brief.
+
+``find_company`` tells what a key means, ``company_profile`` builds the record, ``brief_of`` cuts it to a page;
+``build_search_index`` runs in the run and ``search_companies`` answers; ``write_csv`` and ``write_xlsx`` write lists
+without live formulas. Reads lower faces through ``ProfileReads``; writes no store.
+"""
+
+from qiaomen.reports.briefs import brief_of
+from qiaomen.reports.exports import safe_text, table_rows, write_csv, write_xlsx
+from qiaomen.reports.model import (
+    Brief,
+    CompanyChoice,
+    CompanyProfile,
+    Coverage,
+    CustomerHead,
+    DataDate,
+    Head,
+    Line,
+    ProductFit,
+    Trade,
+    Way,
+)
+from qiaomen.reports.profile import company_profile, find_company
+from qiaomen.reports.reads import FileReads, HeldReads, ProfileReads
+from qiaomen.reports.search import Hit, build_search_index, search_companies
+from qiaomen.reports.words import Words, load_words, money
+
+__all__ = [
+    "Brief",
+    "CompanyChoice",
+    "CompanyProfile",
+    "Coverage",
+    "CustomerHead",
+    "DataDate",
+    "FileReads",
+    "Head",
+    "HeldReads",
+    "Hit",
+    "Line",
+    "ProductFit",
+    "ProfileReads",
+    "Trade",
+    "Way",
+    "Words",
+    "brief_of",
+    "build_search_index",
+    "company_profile",
+    "find_company",
+    "load_words",
+    "money",
+    "safe_text",
+    "search_companies",
+    "table_rows",
+    "write_csv",
+    "write_xlsx",
+]
