@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -128,22 +129,25 @@ class OpportunityKind(CatalogRow):
             context = position > 0 and not words
             yield RoleNeeds(name.strip(), needs, own[0] if own else self.polarity, context)
 
-    @property
+    @cached_property
     def role_needs(self) -> tuple[RoleNeeds, ...]:
         """Roles in declared order, the leading one first."""
         return tuple(self._parsed())
 
     def role(self, name: str | None) -> RoleNeeds:
         """Return what ``name`` means; the leading role for an unknown or empty name."""
-        parsed = self.role_needs
-        return next((role for role in parsed if role.role == name), parsed[0])
+        return self._by_name.get(name or "", self.role_needs[0])
 
-    @property
+    @cached_property
+    def _by_name(self) -> dict[str, RoleNeeds]:
+        return {role.role: role for role in self.role_needs}
+
+    @cached_property
     def ending_kinds(self) -> tuple[str, ...]:
         """Codes of the kinds whose arrival ends this one."""
         return tuple(code for code in self.ends_on if code != EXPIRES_ON)
 
-    @property
+    @cached_property
     def ends_at_expiry(self) -> bool:
         """Whether its own ``expires_on`` date ends it."""
         return EXPIRES_ON in self.ends_on

@@ -28,13 +28,16 @@ def ended_rows(rows: pa.Table, own: Sequence[OpportunityKind]) -> Mask:
         later.setdefault((row["company_id"], row["kind"]), []).append(
             (row["published_on"], row["counterparty"])
         )
-    touched = pc.is_in(rows["company_id"], pc.unique(rows["company_id"].take(places)))
-    for place in pc.indices_nonzero(touched).to_pylist():
-        kind = own[place]
-        known, party = rows["published_on"][place].as_py(), rows["counterparty"][place].as_py()
+    open_kinds = sorted({kind.code for kind in own if kind.ending_kinds})
+    touched = pc.and_(
+        pc.is_in(rows["company_id"], pc.unique(rows["company_id"].take(places))),
+        pc.is_in(rows["kind"], pa.array(open_kinds, pa.string())),
+    )
+    chosen = pc.indices_nonzero(touched)
+    for place, row in zip(chosen.to_pylist(), rows.select(columns).take(chosen).to_pylist(), strict=True):
         ended[place] = any(
-            on >= known and parties_agree(party, other)
-            for code in kind.ending_kinds
-            for on, other in later.get((rows["company_id"][place].as_py(), code), ())
+            on >= row["published_on"] and parties_agree(row["counterparty"], other)
+            for code in own[place].ending_kinds
+            for on, other in later.get((row["company_id"], code), ())
         )
     return ended
