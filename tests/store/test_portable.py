@@ -154,7 +154,7 @@ EXPECTED: dict[str, dict[str, list[Any]]] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with Engine(threads=1, memory="500MB") as engine:
         yield engine
@@ -217,35 +217,31 @@ def _one(engine: Engine, make: Callable[[Any], Any], **columns: pa.Array) -> Any
 days = st.dates(date(1900, 1, 1), date(2200, 1, 1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(days, st.integers(-600, 600), days)
-def test_months_follow_the_calendar(start: date, months: int, other: date) -> None:
+def test_months_follow_the_calendar(engine: Engine, start: date, months: int, other: date) -> None:
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     day = min(start.day, calendar.monthrange(year, month + 1)[1])
-    with Engine(threads=1) as engine:
-        columns = {"a": pa.array([start]), "b": pa.array([other])}
-        assert _one(engine, lambda t: portable.add_months(t.a, months), **columns) == date(
-            year, month + 1, day
-        )
-        between = _one(engine, lambda t: portable.months_between(t.a, t.b), **columns)
-        back = _one(engine, lambda t: portable.months_between(t.b, t.a), **columns)
-        assert between == -back
-        assert _one(engine, lambda t: portable.add_days(t.a, (other - start).days), **columns) == other
-        assert _one(engine, lambda t: portable.days_between(t.a, t.b), **columns) == (
-            other - start
-        ) // timedelta(1)
+    columns = {"a": pa.array([start]), "b": pa.array([other])}
+    assert _one(engine, lambda t: portable.add_months(t.a, months), **columns) == date(year, month + 1, day)
+    between = _one(engine, lambda t: portable.months_between(t.a, t.b), **columns)
+    back = _one(engine, lambda t: portable.months_between(t.b, t.a), **columns)
+    assert between == -back
+    assert _one(engine, lambda t: portable.add_days(t.a, (other - start).days), **columns) == other
+    assert _one(engine, lambda t: portable.days_between(t.a, t.b), **columns) == (other - start) // timedelta(
+        1
+    )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(-(10**14), 10**14), min_size=1, max_size=30), st.randoms())
-def test_money_adds_up_exactly_in_any_order(amounts: list[int], random: Any) -> None:
+def test_money_adds_up_exactly_in_any_order(engine: Engine, amounts: list[int], random: Any) -> None:
     shuffled = list(amounts)
     random.shuffle(shuffled)
-    with Engine(threads=1) as engine:
-        for order in (amounts, shuffled):
-            table = engine.memory(pa.table({"m": pa.array([value / 100 for value in order], pa.float64())}))
-            total = engine.arrow(table.aggregate(x=portable.money_sum(table.m)))["x"][0].as_py()
-            assert round(total * 100) == pytest.approx(sum(amounts), abs=1)
+    for order in (amounts, shuffled):
+        table = engine.memory(pa.table({"m": pa.array([value / 100 for value in order], pa.float64())}))
+        total = engine.arrow(table.aggregate(x=portable.money_sum(table.m)))["x"][0].as_py()
+        assert round(total * 100) == pytest.approx(sum(amounts), abs=1)
 
 
 @pytest.mark.parametrize(
