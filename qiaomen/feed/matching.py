@@ -23,7 +23,7 @@ _GRADES: Final = {
     Grade.MEDIUM: ("high", "medium"),
     Grade.LOW: ("high", "medium", "low"),
 }
-_ADVERSE: Final = pa.array(["warning", "veto"])
+_ADVERSE: Final = ("warning", "veto")
 _SEVERITY: Final = {"高": 0, "中": 1, "低": 2}
 
 Mask = pa.Array
@@ -70,7 +70,7 @@ def _plain(rows: pa.Table, wish: Wish) -> list[pa.ChunkedArray]:
     if wish.minimum_grade:
         # A warning has no grade and is never less than asked for.
         graded = _among(rows["grade"], pa.array(_GRADES[wish.minimum_grade]))
-        masks.append(pc.or_(graded, _among(rows["polarity"], _ADVERSE)))
+        masks.append(pc.or_(graded, _among(rows["polarity"], pa.array(_ADVERSE))))
     if wish.regions:
         masks.append(_any_of(rows["region_code"], [_trimmed(code) for code in wish.regions], pc.starts_with))
     if wish.keywords:
