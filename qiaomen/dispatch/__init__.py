@@ -1,7 +1,7 @@
 """Admission, routing, the task's life, hold-outs, funnel."""
 
 from qiaomen.dispatch.admission import AdmissionTables, admit, blacklisted
-from qiaomen.dispatch.allocation import allocate
+from qiaomen.dispatch.allocation import DEFERRED, allocate
 from qiaomen.dispatch.create import CreateResult, TaskWords, create_tasks, task_words
 from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS, PLACES, lead_places
@@ -41,6 +41,7 @@ __all__ = [
     "BLACKLIST_RECORDS",
     "CHANNELS",
     "CONTACTS",
+    "DEFERRED",
     "EVENT_LABELS",
     "GROUPS",
     "LEADS",

@@ -107,8 +107,8 @@ def create_tasks(
     new = [task for task in fresh if (task["company_id"], task["product"]) not in open_tasks]
     again = [task for task in placed if task["lead_id"] in seen]
     _insert(connection, new, generation, now)
-    changed = sum(_refresh(connection, task, open_tasks, generation, now) for task in updates)
-    changed += sum(_refresh(connection, task, open_tasks, generation, now) for task in again)
+    _link(connection, updates, open_tasks, generation)
+    changed = sum(_refresh(connection, task, open_tasks, generation, now) for task in [*updates, *again])
     unchanged = len(placed) - len(new) - changed
     return CreateResult(len(new), changed, unchanged, len(controls), deferred)
 
@@ -164,6 +164,23 @@ def _insert(connection: Connection, tasks: list[dict[str, Any]], generation: int
     outbox.enqueue_all(connection, TOPIC_CREATED, messages, now=now)
 
 
+def _link(
+    connection: Connection,
+    tasks: list[dict[str, Any]],
+    open_tasks: Mapping[tuple[int, str], Mapping[str, Any]],
+    generation: int,
+) -> None:
+    links = [
+        {
+            "lead_id": task["lead_id"],
+            "task_id": open_tasks[(task["company_id"], task["product"])]["task_id"],
+            "generation": generation,
+        }
+        for task in tasks
+    ]
+    insert_missing(connection, TASK_LEADS, links, unique=("lead_id",))
+
+
 def _refresh(
     connection: Connection,
     task: Mapping[str, Any],
@@ -175,8 +192,6 @@ def _refresh(
     current = open_tasks.get((task["company_id"], task["product"]))
     if current is None:
         return False
-    link = {"lead_id": task["lead_id"], "task_id": current["task_id"], "generation": generation}
-    insert_missing(connection, TASK_LEADS, [link], unique=("lead_id",))
     values = {name: task[name] for name in _REFRESHED if task[name] != current[name]}
     if not values:
         return False

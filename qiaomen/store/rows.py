@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-
-# SQLite takes 32,766 bound values in one statement.
-_BOUND_VALUES: Final = 30_000
 
 
 def insert_missing(
@@ -20,13 +17,10 @@ def insert_missing(
 
     All rows give the same columns.
     """
-    inserted: set[tuple[Any, ...]] = set()
+    if not rows:
+        return set()
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     columns = [table.c[name] for name in unique]
-    size = max(1, _BOUND_VALUES // max(1, len(table.columns)))
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        statement = dialect.insert(table).values([dict(row) for row in part])
-        statement = statement.on_conflict_do_nothing(index_elements=columns).returning(*columns)
-        inserted.update(tuple(row) for row in connection.execute(statement))
-    return inserted
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=columns).returning(*columns)
+    inserted = connection.execute(statement, [dict(row) for row in rows])
+    return {tuple(row) for row in inserted}
