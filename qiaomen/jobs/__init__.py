@@ -1,9 +1,17 @@
 """The order of steps; the only code that reads and then writes the lake."""
 
 from qiaomen.jobs.demo import init_demo
+from qiaomen.jobs.lists import (
+    apply_customer_list,
+    customer_list_source,
+    try_customer_list,
+    undo_customer_list,
+)
 from qiaomen.jobs.loading import LoadReport, load_files
 from qiaomen.jobs.observer import Observer, silent
+from qiaomen.jobs.running import RunReport, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
+from qiaomen.jobs.viewing import command_line_viewer
 from qiaomen.jobs.workspace import Workspace, init_workspace
 
 __all__ = [
@@ -11,10 +19,17 @@ __all__ = [
     "TABLES",
     "LoadReport",
     "Observer",
+    "RunReport",
     "Workspace",
+    "apply_customer_list",
+    "command_line_viewer",
+    "customer_list_source",
     "data_model_page",
     "init_demo",
     "init_workspace",
     "load_files",
+    "run_all",
     "silent",
+    "try_customer_list",
+    "undo_customer_list",
 ]

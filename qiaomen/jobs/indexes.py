@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from qiaomen import chains, membership, opportunities, parks, tags
+from qiaomen import chains, membership, opportunities, parks, scoring, tags
 from qiaomen.catalog import load_divisions, load_industries
 from qiaomen.customers import CUSTOMERS
 from qiaomen.jobs.context import Run
@@ -42,6 +42,7 @@ def index(run: Run) -> None:
         tags.tag_memberships(run.arrow(tags.COMPANY_TAGS)),
         chains.chain_memberships(run.arrow(chains.COMPANY_NODES)),
         chains.goods_memberships(run.arrow(chains.COMPANY_GOODS)),
+        scoring.tier_memberships(run.arrow(TIERS), run.as_of),
         parks.park_memberships(run.arrow(parks.PARK_RESIDENTS)),
         *(run.engine.arrow(part, MEMBERSHIPS) for part in _own_rows(run, live)),
     ]
@@ -63,7 +64,7 @@ def index(run: Run) -> None:
 
 
 def _own_rows(run: Run, live: ir.Table) -> list[ir.Table]:
-    """Return the memberships that no capability makes: region, industry, tier, customer, opportunities of a year."""
+    """Return the memberships that no capability makes: region, industry, customer, opportunities of a year."""
     import ibis
 
     def shaped(
@@ -79,7 +80,7 @@ def _own_rows(run: Run, live: ir.Table) -> list[ir.Table]:
         ).filter(ibis._.value.notnull())
 
     none = ibis.null("date")
-    tiers, customers = run.table(TIERS), run.table(CUSTOMERS)
+    customers = run.table(CUSTOMERS)
     events = run.table(opportunities.OPPORTUNITIES)
     recent = events.filter(events.published_on >= ibis.literal(run.as_of - WINDOW))
     recent = recent.group_by(["company_id", "kind"]).aggregate(
@@ -88,7 +89,6 @@ def _own_rows(run: Run, live: ir.Table) -> list[ir.Table]:
     return [
         shaped(live, "region", live.region_code, none, live.address),
         shaped(live, "industry", live.industry_code, none, live.industry_name),
-        shaped(tiers, "tier", tiers.tier, none, ibis.null("string")),
         shaped(customers, "customer", customers.institution_code, customers.opened_on, customers.customer_no),
         shaped(recent, "opportunity", recent.kind, recent["on"], recent.title),
     ]

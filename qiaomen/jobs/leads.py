@@ -91,11 +91,12 @@ def propose(run: Run) -> None:
         company_nodes=run.table(COMPANY_NODES),
         traits=dispatch.load_traits(run.overlay),
     )
+    institutions = read_institutions(run.arrow(INSTITUTION_RECORDS))
     allocations = dispatch.allocate(
         run.arrow(LEADS),
         run.engine.arrow(places),
-        institutions=read_institutions(run.arrow(INSTITUTION_RECORDS)),
-        posts=read_posts(run.arrow(STAFF_RECORDS)),
+        institutions=institutions,
+        posts=read_posts(run.arrow(STAFF_RECORDS), institutions),
         open_tasks=open_tasks,
         rules=rules,
         as_of=run.as_of,

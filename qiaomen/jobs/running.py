@@ -7,7 +7,6 @@ first. Stopped anywhere, a second call finishes the work.
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -17,14 +16,14 @@ from typing import Any, ClassVar, Final
 
 from qiaomen.jobs import book, indexes, leads, market, moments, profile, ranking, ways
 from qiaomen.jobs.context import Run
+from qiaomen.jobs.freshness import inputs_mark
 from qiaomen.jobs.observer import Observer
+from qiaomen.jobs.run_record import begin_run, finish_run, give_up_run, last_run
 from qiaomen.jobs.tasking import sync_bank, write_tasks
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.registry import COMPANY_RECORDS
-from qiaomen.store import jobs, writing
-from qiaomen.vocab import Conflict, InputRejected
-
-KIND: Final = "run"
+from qiaomen.store import jobs
+from qiaomen.vocab import InputRejected
 
 # Step, what is shown, share of the time.
 STEPS: Final[tuple[tuple[Callable[[Run], None], str, float], ...]] = (
@@ -61,6 +60,7 @@ class RunReport:
     as_of: date
     seconds: float
     counts: dict[str, dict[str, int]]
+    repeated: bool = False
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the rows of the printed table."""
@@ -71,6 +71,10 @@ class RunReport:
 
     def summary(self) -> str:
         """Return the closing words of the printed report."""
+        if self.repeated:
+            return (
+                f"自上次运行以来数据、规则与任务都没有变化，沿用第 {self.generation} 代；仍要重跑请加 --again"
+            )
         return f"数据截至 {self.as_of}，第 {self.generation} 代，用时 {self.seconds:.1f} 秒"
 
     def document(self) -> dict[str, Any]:
@@ -81,48 +85,46 @@ class RunReport:
             "as_of": self.as_of.isoformat(),
             "seconds": round(self.seconds, 3),
             "counts": self.counts,
+            "repeated": self.repeated,
         }
 
 
 def run_all(workspace: Workspace, as_of: date | None, observer: Observer) -> RunReport:
     """Run every step; ``InputRejected`` where nothing was loaded, ``Conflict`` where another run is under way."""
-    started = time.monotonic()
     day = as_of or workspace.as_of
     if not workspace.lake.snapshot().has(COMPANY_RECORDS.name):
         raise InputRejected("还没有企业数据", remedy="先执行 qiaomen load 装载企业与客户文件")
-    run_id = f"R{datetime.now(UTC):%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
-    job = _begin(workspace, run_id)
+    return run_job(workspace, begin_run(workspace, "command_line"), day, observer)
+
+
+def run_job(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
+    """Do a run that this process has taken; a stop gives it back at once, so that the next need not wait."""
+    started = time.monotonic()
     try:
         report = _run(workspace, job, day, observer)
     except BaseException as error:
-        # Given back at once, so that the next call need not wait for the lease.
-        _end(workspace, job, error)
+        give_up_run(workspace, job, error)
         raise
     report.seconds = time.monotonic() - started
-    jobs.finish(workspace.sql, job, datetime.now(UTC), {"generation": report.generation})
+    finish_run(workspace, job, {**report.document(), "inputs": inputs_mark(workspace, day)})
     observer("完成", 1.0)
     return report
 
 
-def _begin(workspace: Workspace, run_id: str) -> jobs.Job:
-    now = datetime.now(UTC)
-    worker = f"{os.uname().nodename}:{os.getpid()}:{run_id}"
-    with writing(workspace.sql) as connection:
-        jobs.submit(connection, KIND, {"run_id": run_id}, key=KIND, by="command_line", now=now)
-    job = jobs.claim(workspace.sql, worker, now, kinds=[KIND])
-    if job is None:
-        raise Conflict("另一次运行正在进行", remedy="等它结束；若其进程已停止，两分钟后可再次执行")
-    return job
-
-
-def _end(workspace: Workspace, job: jobs.Job, error: BaseException) -> None:
-    try:
-        jobs.fail(workspace.sql, job, f"{type(error).__name__}: {error}", datetime.now(UTC))
-    except Conflict:
-        return
+def last_report(workspace: Workspace, as_of: date | None) -> RunReport | None:
+    """Return the report of the last run where another one would read the same; none where anything changed."""
+    day = as_of or workspace.as_of
+    snapshot = workspace.lake.snapshot()
+    job = last_run(workspace) if snapshot.has("membership_index") else None
+    if job is None or job.result is None or job.result.get("inputs") != inputs_mark(workspace, day):
+        return None
+    return RunReport(
+        job.result["run_id"], snapshot.number, day, 0.0, dict(job.result["counts"]), repeated=True
+    )
 
 
 def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
+    run_id = f"R{datetime.now(UTC):%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
     sync_bank(workspace)
     # A run that was stopped after it published left its tasks to us.
     write_tasks(workspace)
@@ -134,7 +136,7 @@ def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> 
             step(run)
             done += share * 0.95
             jobs.advance(workspace.sql, job, datetime.now(UTC), progress=done, message=words, step=words)
-        snapshot = stage.publish({"as_of": day.isoformat(), "run_id": job.payload["run_id"], "run": True})
+        snapshot = stage.publish({"as_of": day.isoformat(), "run_id": run_id, "run": True})
     observer("生成任务", 0.95)
     run.counts["tasks"] = write_tasks(workspace)
-    return RunReport(str(job.payload["run_id"]), snapshot.number, day, 0.0, run.counts)
+    return RunReport(run_id, snapshot.number, day, 0.0, run.counts)

@@ -39,7 +39,7 @@ def write_tasks(workspace: Workspace) -> dict[str, int]:
         return {}
     words = dispatch.task_words(
         _names(snapshot, leads),
-        {product.code: product.name for product in scoring.load_products(workspace.overlay).values()},
+        {product.code: product.name_zh for product in scoring.load_products(workspace.overlay).values()},
         openers=dispatch.load_openers(workspace.overlay),
         deadlines=dispatch.load_deadlines(workspace.overlay),
     )

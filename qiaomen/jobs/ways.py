@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qiaomen import graph, reach
 from qiaomen.chains import CHAIN_NODES, COMPANY_GOODS, COMPANY_NODES
 from qiaomen.customers import CUSTOMERS
-from qiaomen.dispatch import ALLOCATIONS
+from qiaomen.dispatch import ALLOCATIONS, DEFERRED, LEADS
 from qiaomen.jobs.context import Run
 from qiaomen.parks import PARK_RESIDENTS, PARKS
 from qiaomen.reach import INTRODUCTIONS, REACH
@@ -46,9 +45,12 @@ def near(run: Run) -> None:
 
 
 def introduce(run: Run) -> None:
-    """Word the best ways to the companies that were assigned."""
-    assigned = run.arrow(ALLOCATIONS)
-    companies = pc.unique(assigned.filter(pc.invert(assigned["hold_out"]))["company_id"])
+    """Word the best ways to the prospects that become tasks; a customer is called on directly."""
+    allocations, leads = run.table(ALLOCATIONS), run.table(LEADS)
+    prospects = leads.filter(~leads.is_customer).select(prospect_lead="lead_id")
+    assigned = allocations.filter(~allocations.hold_out & (allocations.rule != DEFERRED))
+    assigned = assigned.semi_join(prospects, assigned.lead_id == prospects.prospect_lead)
+    companies = run.engine.arrow(assigned.select("company_id").distinct())["company_id"]
     statements = reach.Statements(
         run.arrow(COMPANIES), run.arrow(PERSONS), {name: _pointed(run, name) for name in POINTED}
     )
