@@ -1,0 +1,361 @@
+"""客户盘点 › 上传名单: guessed mapping, dry run with row errors, apply, undo."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import pyarrow.compute as pc
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from qiaomen.bank import Action, audit
+from qiaomen.customers import (
+    UPLOAD_CHANGES,
+    ListHead,
+    Upload,
+    guess_mapping,
+    read_head,
+    save_mapping,
+    saved_mapping,
+)
+from qiaomen.jobs import apply_customer_list, customer_list_source, try_customer_list, undo_customer_list
+from qiaomen.registry import LOADS, Source
+from qiaomen.store import reading, writing
+from qiaomen.vocab import InputRejected, NotFound
+from qiaomen.web import formats
+from qiaomen.web.cells import Cell, ColumnView, TableView, table
+from qiaomen.web.figures import Figure
+from qiaomen.web.reading import Record
+from qiaomen.web.tabs import inventory_tabs
+from qiaomen.web.visit import Visit, changing, now, signed_in
+
+KINDS: Final = frozenset({".csv", ".xlsx", ".parquet"})
+KEPT_S: Final = 24 * 3600
+CHUNK: Final = 1 << 20
+NUMBER: Final = re.compile(r"[a-f0-9]{32}")
+ERRORS: Final = 30
+HISTORY: Final = 12
+LABELS: Final = {
+    "customer_no": "客户号",
+    "name": "客户名称",
+    "uscc_text": "统一社会信用代码",
+    "address": "地址",
+    "phone": "电话",
+    "contact": "联系人",
+    "legal_representative": "法定代表人",
+    "capital_text": "注册资本",
+    "industry_name": "行业",
+    "institution_code": "管户机构",
+    "manager_no": "客户经理工号",
+    "opened_on": "开户日期",
+    "status": "客户状态",
+}
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One target column and the header that fills it."""
+
+    name: str
+    label: str
+    required: bool
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An uploaded list that is not applied yet."""
+
+    number: str
+    file_name: str
+    headers: tuple[str, ...]
+    preview: TableView
+    choices: tuple[Choice, ...]
+    figures: tuple[Figure, ...]
+    errors: TableView | None
+    problem: str
+
+
+def folder(visit: Visit) -> Path:
+    """Return the folder of lists that wait, without those that nobody applied within a day."""
+    path = visit.site.workspace.root / "temp" / "uploads"
+    path.mkdir(parents=True, exist_ok=True)
+    for old in path.iterdir():
+        if time.time() - old.stat().st_mtime > KEPT_S:
+            old.unlink(missing_ok=True)
+    return path
+
+
+def waiting(visit: Visit, number: str) -> tuple[Path, str]:
+    """Return a waiting list and its name; ``NotFound`` where there is none or it is another user's."""
+    if NUMBER.fullmatch(number):
+        note = folder(visit) / f"{number}.json"
+        if note.is_file():
+            values = json.loads(note.read_text(encoding="utf-8"))
+            if values["login"] == visit.viewer.login:
+                return folder(visit) / values["file"], values["name"]
+    raise NotFound("没有等待应用的名单", remedy="重新上传；名单保留一天")
+
+
+async def keep(visit: Visit, file: UploadFile) -> str:
+    """Store an uploaded list within the size limit and return its number."""
+    name = Path(file.filename or "").name
+    suffix = Path(name).suffix.lower()
+    if suffix not in KINDS:
+        raise InputRejected(
+            f"不支持“{suffix or '无扩展名'}”文件", remedy="上传 XLSX 或 CSV（UTF-8 或 GB18030）"
+        )
+    number = secrets.token_hex(16)
+    limit = visit.site.workspace.settings.upload_megabytes * CHUNK
+    target = folder(visit) / f"{number}{suffix}"
+    size = 0
+    with target.open("wb") as out:
+        while chunk := await file.read(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                target.unlink(missing_ok=True)
+                raise InputRejected(f"文件超过 {limit // CHUNK} MB", remedy="拆成几份，或请管理员调大上限")
+            out.write(chunk)
+    note = {"login": visit.viewer.login, "file": target.name, "name": name[:120]}
+    target.with_suffix(".json").write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
+    return number
+
+
+def likely_mapping(visit: Visit, headers: tuple[str, ...], source: Source) -> dict[str, str]:
+    """Return the mapping that was confirmed for such headers before, else a guess."""
+    with reading(visit.sql) as connection:
+        known = saved_mapping(connection, headers)
+    return known or guess_mapping(headers, source)
+
+
+def choices(source: Source, mapping: dict[str, str]) -> tuple[Choice, ...]:
+    """Return every target column with its header."""
+    rules = next(rule for rule in source.files if rule.tables).tables[0].columns
+    return tuple(
+        Choice(name, LABELS.get(name, name), rule.required, mapping.get(name, ""))
+        for name, rule in rules.items()
+        if rule.headers
+    )
+
+
+def preview(head: ListHead) -> TableView:
+    """First rows of the list as written."""
+    columns = [
+        ColumnView(title, lambda row, at=at: Cell(row[at] if at < len(row) else ""))  # type: ignore[misc]
+        for at, title in enumerate(head.headers)
+    ]
+    return table(columns, head.rows, caption="前几行", empty="文件里没有数据行")
+
+
+def trial_figures(upload: Upload) -> tuple[Figure, ...]:
+    """Counts of the dry run; they add up."""
+    result = upload.result
+    return (
+        Figure("读入", formats.count(result.count("read")), "行"),
+        Figure("新增", formats.count(result.count("inserted")), "户"),
+        Figure("更新", formats.count(result.count("updated")), "户"),
+        Figure("未变", formats.count(result.count("unchanged")), "户"),
+        Figure("重复", formats.count(result.count("repeated")), "行"),
+        Figure("退回", formats.count(result.count("rejected")), "行", "下方列出原因"),
+    )
+
+
+def error_table(upload: Upload) -> TableView | None:
+    """First rejected rows with line, column and reason; nothing where all fit."""
+    rows = upload.result.rejects.slice(0, ERRORS).to_pylist()
+    if not rows:
+        return None
+    columns: tuple[ColumnView[Record], ...] = (
+        ColumnView("行", lambda row: Cell(formats.count(row["line"])), align="right"),
+        ColumnView("列", lambda row: Cell(row["column"] or "整行"), fixed=True),
+        ColumnView("原因与办法", lambda row: Cell(row["reason"] or "")),
+        ColumnView("原值", lambda row: Cell(row["value"] or "", tone="soft")),
+    )
+    return table(columns, rows, caption="退回的行")
+
+
+def draft(visit: Visit, number: str, mapping: dict[str, str] | None) -> Draft:
+    """Read a waiting list, guess or take the mapping, and try it."""
+    path, name = waiting(visit, number)
+    source = customer_list_source(visit.site.workspace)
+    head = read_head(path)
+    chosen = likely_mapping(visit, head.headers, source) if mapping is None else mapping
+    figures: tuple[Figure, ...] = ()
+    errors, problem = None, ""
+    try:
+        upload = try_customer_list(visit.site.workspace, path, name, chosen)
+        figures, errors = trial_figures(upload), error_table(upload)
+    except InputRejected as error:
+        problem = str(error)
+    return Draft(number, name, head.headers, preview(head), choices(source, chosen), figures, errors, problem)
+
+
+def history(visit: Visit) -> TableView:
+    """Lists that were applied, newest first; those with changes can be undone."""
+    changes = visit.reading.table(UPLOAD_CHANGES)
+    undoable = set(pc.unique(changes.column("load_id")).to_pylist())
+    loads = visit.reading.table(LOADS)
+    rows = [
+        row for row in loads.to_pylist() if row["source"] == "customers" and row["load_id"].startswith("U")
+    ]
+    rows.sort(key=lambda row: str(row["loaded_at"]), reverse=True)
+    columns: tuple[ColumnView[Record], ...] = (
+        ColumnView("文件", lambda row: Cell(row["file"] or "")),
+        ColumnView("新增", lambda row: Cell(formats.households(row["inserted"])), align="right"),
+        ColumnView("更新", lambda row: Cell(formats.households(row["updated"])), align="right"),
+        ColumnView("退回", lambda row: Cell(f"{row['rejected']:,} 行"), align="right"),
+        ColumnView("时间", lambda row: Cell(formats.moment(row["loaded_at"])), fixed=True),
+        ColumnView(
+            "撤销",
+            lambda row: (
+                Cell("撤销这次上传", href=f"/inventory/upload/undo/{row['load_id']}")
+                if row["load_id"] in undoable
+                else Cell("已撤销或无改动", tone="soft")
+            ),
+        ),
+    )
+    return table(
+        columns,
+        rows[:HISTORY],
+        caption="上传记录",
+        empty="还没有上传过名单",
+        empty_hint="也可以用命令行 qiaomen load 载入",
+    )
+
+
+def page(visit: Visit, **values: Any) -> Response:
+    """Draw the page of uploads."""
+    context: dict[str, Any] = {"draft": None, "done": "", "undo": "", "history": history(visit), **values}
+    return visit.render(
+        "upload.html",
+        key="inventory",
+        title="客户盘点 · 上传名单",
+        tabs=inventory_tabs(visit),
+        tab_key="upload",
+        **context,
+    )
+
+
+@router.get("/inventory/upload")
+def show(visit: Annotated[Visit, Depends(signed_in)], done: str = "") -> Response:
+    """Show the form and the lists applied so far."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    return page(visit, done=done[:200])
+
+
+@router.post("/inventory/upload")
+async def receive(visit: Annotated[Visit, Depends(changing)], file: UploadFile) -> Response:
+    """Store the list and lead to its dry run."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    number = await keep(visit, file)
+    return RedirectResponse(f"/inventory/upload/{number}", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/inventory/upload/{number}")
+def try_out(visit: Annotated[Visit, Depends(signed_in)], number: str) -> Response:
+    """Show the guessed mapping and what the list would do."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    return page(visit, draft=draft(visit, number, None))
+
+
+@router.post("/inventory/upload/{number}")
+async def map_or_apply(
+    request: Request,
+    visit: Annotated[Visit, Depends(changing)],
+    number: str,
+    step: Annotated[str, Form(pattern="^(try|apply)$")] = "try",
+) -> Response:
+    """Try another mapping, or apply the list."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    form = await request.form()
+    mapping = {
+        key.removeprefix("column_"): str(value)
+        for key, value in form.items()
+        if key.startswith("column_") and value
+    }
+    if step == "try":
+        return await run_in_threadpool(lambda: page(visit, draft=draft(visit, number, mapping)))
+    return await run_in_threadpool(lambda: apply_list(visit, number, mapping))
+
+
+def apply_list(visit: Visit, number: str, mapping: dict[str, str]) -> Response:
+    """Apply a list, remember its mapping and note it in the audit log."""
+    path, name = waiting(visit, number)
+    upload = apply_customer_list(visit.site.workspace, path, name, mapping)
+    with writing(visit.sql) as connection:
+        save_mapping(connection, read_head(path).headers, mapping, by=visit.viewer.login, now=now())
+        audit(
+            connection,
+            visit.viewer,
+            "upload_customers",
+            upload.result.load_id,
+            {"inserted": upload.result.count("inserted"), "updated": upload.result.count("updated")},
+            now=now(),
+        )
+    for part in (path, path.with_suffix(".json")):
+        part.unlink(missing_ok=True)
+    counts = upload.result
+    done = f"已入库：新增 {counts.count('inserted'):,} 户，更新 {counts.count('updated'):,} 户；匹配与打标在下一次运行后更新"
+    fresh = Visit(visit.request, visit.site, visit.viewer, visit.site.readings.current(), visit.secret)
+    return page(fresh, done=done)
+
+
+@router.get("/inventory/upload/{number}/errors.csv")
+def errors(visit: Annotated[Visit, Depends(signed_in)], number: str) -> Response:
+    """Return all rejected rows as a file that can be corrected and uploaded again."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    path, name = waiting(visit, number)
+    source = customer_list_source(visit.site.workspace)
+    upload = try_customer_list(
+        visit.site.workspace, path, name, likely_mapping(visit, read_head(path).headers, source)
+    )
+    rows = upload.error_rows
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows([{key: harmless(value) for key, value in row.items()} for row in rows])
+    headers = {"Content-Disposition": 'attachment; filename="errors.csv"'}
+    return Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def harmless(value: str) -> str:
+    """Keep a spreadsheet from reading a cell as a formula."""
+    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+
+
+@router.get("/inventory/upload/undo/{load_id}")
+def confirm_undo(visit: Annotated[Visit, Depends(signed_in)], load_id: str) -> Response:
+    """Ask before an upload is taken back."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    return page(visit, undo=load_id)
+
+
+@router.post("/inventory/upload/undo/{load_id}")
+def undo(visit: Annotated[Visit, Depends(changing)], load_id: str) -> Response:
+    """Take an upload back and list what stays because something later changed it."""
+    visit.require(Action.UPLOAD_CUSTOMERS)
+    undone = undo_customer_list(visit.site.workspace, load_id)
+    with writing(visit.sql) as connection:
+        audit(
+            connection,
+            visit.viewer,
+            "undo_upload",
+            load_id,
+            {"removed": undone.removed, "restored": undone.restored},
+            now=now(),
+        )
+    kept = f"；{len(undone.kept):,} 个值因后来有改动而保留" if undone.kept else ""
+    fresh = Visit(visit.request, visit.site, visit.viewer, visit.site.readings.current(), visit.secret)
+    return page(fresh, done=f"已撤销：移除 {undone.removed:,} 户，恢复 {undone.restored:,} 户{kept}")

@@ -1,0 +1,158 @@
+"""The only place that knows HTTP statuses: errors become RFC 9457 problems, or a page in Chinese. Never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from qiaomen.vocab import (
+    CatalogInvalid,
+    Conflict,
+    InputRejected,
+    NotAllowed,
+    NotFound,
+    QiaomenError,
+    Unavailable,
+)
+from qiaomen.web.rendering import render_plain
+
+log = logging.getLogger(__name__)
+
+STATUSES: Final[dict[type[QiaomenError], HTTPStatus]] = {
+    InputRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    CatalogInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+TITLES: Final[dict[int, str]] = {
+    400: "请求不完整",
+    401: "请先登录",
+    403: "没有权限",
+    404: "没有找到",
+    405: "不支持这样的操作",
+    409: "已被他人更新",
+    413: "文件太大",
+    422: "输入有误",
+    429: "操作太频繁",
+    500: "系统出错",
+    503: "暂时不可用",
+}
+
+REMEDIES: Final[dict[int, str]] = {
+    403: "如确需办理，请联系上级管理员开通",
+    404: "检查地址，或用顶部搜索查找",
+    405: "返回上一页重试",
+    500: "请把编号告诉系统管理员",
+}
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in."""
+
+
+def problem(status: int, detail: str, *, code: str, remedy: str = "", where: str = "") -> dict[str, Any]:
+    """Build a problem document (RFC 9457)."""
+    body: dict[str, Any] = {
+        "type": f"urn:qiaomen:problem:{code}",
+        "title": TITLES.get(status, HTTPStatus(status).phrase),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if remedy:
+        body["remedy"] = remedy
+    if where:
+        body["where"] = where
+    return body
+
+
+def wants_json(request: Request) -> bool:
+    """Tell whether the caller is a machine or a script on a page."""
+    return (
+        request.url.path.startswith("/api/")
+        or "hx-request" in request.headers
+        or "x-script" in request.headers
+    )
+
+
+def answer(request: Request, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """Send a problem as JSON or as a page."""
+    status = int(body["status"])
+    if wants_json(request):
+        return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
+    remedy = body.get("remedy") or REMEDIES.get(status, "")
+    return render_plain(
+        request,
+        "problem.html",
+        status=status,
+        headers=headers,
+        problem={"where": "", **body, "remedy": remedy},
+    )
+
+
+def on_known(request: Request, error: Exception) -> Response:
+    """Answer one of the product's own errors."""
+    assert isinstance(error, QiaomenError)  # noqa: S101 - registered for this type only
+    status = next(
+        (value for kind, value in STATUSES.items() if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", extra={"code": error.code, "path": request.url.path})
+    body = problem(int(status), error.message, code=error.code, remedy=error.remedy, where=error.where)
+    return answer(request, body)
+
+
+def on_sign_in(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Send a person to the login page and tell a machine to sign in."""
+    if request.url.path.startswith("/api/"):
+        body = problem(401, "需要登录或访问令牌", code="sign_in", remedy="带上 Authorization: Bearer 令牌")
+        return answer(request, body, {"WWW-Authenticate": "Bearer"})
+    if wants_json(request):
+        return JSONResponse({}, 401, headers={"HX-Redirect": "/login"})
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    target = "/login" if back == "/" or request.method != "GET" else f"/login?next={quote(back)}"
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+
+def on_invalid(request: Request, error: Exception) -> Response:
+    """Name the first field that does not fit."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "请求"
+    detail = f"“{field}”不合规：{first['msg']}"
+    return answer(request, problem(422, detail, code="input_rejected", remedy="改正后重试", where=field))
+
+
+def on_http(request: Request, error: Exception) -> Response:
+    """Answer the framework's own errors (no such page, wrong method)."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+    detail = TITLES.get(error.status_code, str(error.detail))
+    return answer(request, problem(error.status_code, detail, code=f"http_{error.status_code}"))
+
+
+def on_unknown(request: Request, error: Exception) -> Response:
+    """Log an unforeseen error under a number and show only that number."""
+    number = secrets.token_hex(4)
+    log.error("unforeseen error", exc_info=error, extra={"number": number, "path": request.url.path})
+    return answer(request, problem(500, f"系统出错，编号 {number}", code="unforeseen", remedy=REMEDIES[500]))
+
+
+def install_problems(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(SignInNeeded, on_sign_in)
+    app.add_exception_handler(QiaomenError, on_known)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_unknown)
