@@ -49,7 +49,11 @@ Row = TypeVar("Row", bound=CatalogRow)
 _Located = tuple[str, int, dict[str, Any]]
 
 
-class _LineLoader(yaml.SafeLoader):
+# libyaml is eight times as fast; the pure loader understands the same.
+_SafeLoader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _LineLoader(_SafeLoader):
     """Safe YAML loader that refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -60,16 +64,17 @@ class _LineLoader(yaml.SafeLoader):
                 line = key_node.start_mark.line + 1
                 raise CatalogInvalid(f"键“{key}”重复", where=f"第 {line} 行", remedy="删去其中一个")
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def _yaml_rows(path: Path, label: str) -> Iterator[_Located]:
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
         loader = _LineLoader(text)
         try:
-            data = loader.get_single_data()
+            root = loader.get_single_node()
+            data = None if root is None else loader.construct_document(root)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
