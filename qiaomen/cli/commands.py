@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -123,13 +123,15 @@ def screen(
     expression: Annotated[str, typer.Argument(help="筛选表达式，如 tag:high_tech & !customer")],
     form: Annotated[str, typer.Option("--format", help="table、csv、xlsx 或 json")] = "table",
     out: Annotated[Path | None, typer.Option("--out", help="输出文件；xlsx 必填")] = None,
-    sort: Annotated[str, typer.Option("--sort", help="排序列，前加 - 为降序")] = "-priority",
-    limit: Limit = 50,
+    sort: Annotated[str, typer.Option("--sort", help="排序字段，前加 - 为降序")] = "-priority",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=100_000, help="最多几户；默认 50，导出时 100000")
+    ] = None,
     user: As = "",
     as_json: Json = False,
 ) -> None:
-    """按表达式筛选企业。"""
-    from qiaomen.cli.listing import show_screen
+    """按表达式筛选企业；表达式写法见 docs/screening.md，也可写成 JSON。"""
+    from qiaomen.cli.screening import show_screen
 
     workspace = _workspace()
     show_screen(
@@ -150,7 +152,7 @@ def company(
     as_json: Json = False,
 ) -> None:
     """看一家企业的全貌。"""
-    from qiaomen.cli.listing import show_company
+    from qiaomen.cli.companies import show_company
 
     workspace = _workspace()
     show_company(workspace, _viewer(workspace, user, "company"), key, as_json)
@@ -165,73 +167,84 @@ def reach(
     as_json: Json = False,
 ) -> None:
     """找到引荐路径：从潜客到存量客户。"""
-    from qiaomen.cli.listing import show_reach
+    from qiaomen.cli.companies import show_reach
 
     workspace = _workspace()
-    mode = "diverse" if diverse else "exact"
-    show_reach(workspace, _viewer(workspace, user, "reach"), key, k, mode, as_json)
+    viewer = _viewer(workspace, user, "reach")
+    show_reach(workspace, viewer, key, k, "diverse" if diverse else "best", as_json)
 
 
 @app.command("opportunities")
 def opportunities(
-    kind: Annotated[str, typer.Option("--kind", help="商机类型代码")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="商机类型代码或名称")] = "",
     grade: Annotated[str, typer.Option("--grade", help="high、medium 或 low")] = "",
-    region: Annotated[str, typer.Option("--region", help="行政区划代码")] = "",
+    signal: Annotated[str, typer.Option("--signal", help="业务信号代码")] = "",
+    region: Annotated[str, typer.Option("--region", help="行政区划代码，含其下级")] = "",
+    status: Annotated[str, typer.Option("--status", help="active、expired、ended 或 all")] = "active",
+    company: Annotated[str, typer.Option("--company", help="只看一家企业（代码、名称或编号）")] = "",
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="发布日期不早于")
     ] = None,
-    text: Annotated[str, typer.Option("--text", help="标题或企业名包含")] = "",
+    text: Annotated[str, typer.Option("--text", help="标题或企业名包含的词，以空格分隔")] = "",
     customers: Annotated[
         bool | None, typer.Option("--customers/--prospects", help="只看存量或只看潜客")
     ] = None,
+    sort: Annotated[str, typer.Option("--sort", help="value、newest、amount 或 expiry")] = "value",
     limit: Limit = 50,
     user: As = "",
     as_json: Json = False,
 ) -> None:
     """列出商机。"""
-    from qiaomen.cli.listing import show_opportunities
+    from qiaomen.cli.listing import Wanted, show_opportunities
 
     workspace = _workspace()
-    filters: dict[str, Any] = {
-        "kind": kind,
-        "grade": grade,
-        "region": region,
-        "since": since.date() if since else None,
-        "text": text,
-        "customers": customers,
-    }
-    show_opportunities(workspace, _viewer(workspace, user, "opportunities"), filters, limit, as_json)
+    day = since.date() if since else None
+    wanted = Wanted(kind, grade, signal, region, status, company, day, text, customers, sort)
+    show_opportunities(workspace, _viewer(workspace, user, "opportunities"), wanted, limit, as_json)
 
 
 @app.command("tasks")
 def tasks(
     state: Annotated[
-        str, typer.Option("--state", help="unclaimed、following、intended、landed 或 closed")
+        str,
+        typer.Option(
+            "--state", help="unclaimed、following、intended、landed、closed，可用逗号并列；默认未结束的"
+        ),
     ] = "",
     manager: Annotated[str, typer.Option("--manager", help="客户经理工号")] = "",
     institution: Annotated[str, typer.Option("--institution", help="机构代码")] = "",
+    text: Annotated[str, typer.Option("--text", help="企业名包含")] = "",
+    overdue: Annotated[bool, typer.Option("--overdue", help="只看已超时的")] = False,
     limit: Limit = 50,
     user: As = "",
     as_json: Json = False,
 ) -> None:
     """列出任务。"""
-    from qiaomen.cli.listing import show_tasks
+    from qiaomen.cli.listing import show_tasks, task_states
+    from qiaomen.dispatch import TaskFilter
 
     workspace = _workspace()
-    filters = {"state": state, "manager_no": manager, "institution_code": institution}
-    show_tasks(workspace, _viewer(workspace, user, "tasks"), filters, limit, as_json)
+    filters = TaskFilter(
+        states=task_states(state),
+        manager_no=manager or None,
+        text=text,
+        due_before=datetime.now(UTC) if overdue else None,
+    )
+    show_tasks(workspace, _viewer(workspace, user, "tasks"), filters, institution, limit, as_json)
 
 
 @app.command("rejects")
 def rejects(
     load_id: Annotated[str, typer.Option("--load", help="只看一次装载")] = "",
     limit: Limit = 50,
+    user: As = "",
     as_json: Json = False,
 ) -> None:
     """列出被拒绝的行：文件、行、列、原因。"""
     from qiaomen.cli.listing import show_rejects
 
-    show_rejects(_workspace(), load_id, limit, as_json)
+    workspace = _workspace()
+    show_rejects(workspace, _viewer(workspace, user, "rejects"), load_id, limit, as_json)
 
 
 @app.command("serve")
@@ -249,11 +262,12 @@ def serve(
 @app.command("work")
 def work(
     once: Annotated[bool, typer.Option("--once", help="做完现有工作就退出")] = False,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True, help="随启动它的进程结束")] = False,
 ) -> None:
-    """执行页面排入的作业与待发消息。"""
+    """执行页面排入的作业，发出待发消息，回收超时任务。"""
     from qiaomen.jobs import work_forever
 
-    work_forever(_workspace(), once=once)
+    work_forever(_workspace(), once=once, beside=beside)
 
 
 @app.command("demo")
@@ -261,7 +275,7 @@ def demo(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口；0 为任选空闲端口")] = 8000,
     pages: Annotated[bool, typer.Option("--serve/--no-serve", help="跑完后是否打开网页")] = True,
 ) -> None:
-    """示范：写数据、装载、跑全程、打开网页。"""
-    from qiaomen.cli.serving import run_demo
+    """示范：写数据、装载、跑全程、打开网页；再次执行只补做没做完的部分。"""
+    from qiaomen.cli.demonstration import run_demo
 
     run_demo(_state["root"], port, pages)

@@ -9,9 +9,11 @@ from qiaomen.jobs.lists import (
 )
 from qiaomen.jobs.loading import LoadReport, load_files
 from qiaomen.jobs.observer import Observer, silent
-from qiaomen.jobs.running import RunReport, run_all
+from qiaomen.jobs.run_record import ask_run
+from qiaomen.jobs.running import RunReport, last_report, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
 from qiaomen.jobs.viewing import command_line_viewer
+from qiaomen.jobs.working import work_forever
 from qiaomen.jobs.workspace import Workspace, init_workspace
 
 __all__ = [
@@ -22,14 +24,17 @@ __all__ = [
     "RunReport",
     "Workspace",
     "apply_customer_list",
+    "ask_run",
     "command_line_viewer",
     "customer_list_source",
     "data_model_page",
     "init_demo",
     "init_workspace",
+    "last_report",
     "load_files",
     "run_all",
     "silent",
     "try_customer_list",
     "undo_customer_list",
+    "work_forever",
 ]

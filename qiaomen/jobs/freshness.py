@@ -46,7 +46,8 @@ def _parts(workspace: Workspace, day: date) -> Iterator[str]:
             contacts(viewer, connection),
             match_decisions(connection),
         ):
-            yield json.dumps(rows.to_pylist(), default=str, ensure_ascii=False)
+            lines = (json.dumps(row, default=str, ensure_ascii=False) for row in rows.to_pylist())
+            yield "\n".join(sorted(lines))
 
 
 def _stamps(folder: Path) -> Iterator[str]:

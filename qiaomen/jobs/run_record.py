@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from sqlalchemy.engine import Connection
+
+from qiaomen.bank import Action, Viewer, audit, require
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.store import jobs, reading, writing
 from qiaomen.vocab import Conflict
@@ -18,11 +21,24 @@ from qiaomen.vocab import Conflict
 KIND: Final = "run"
 
 
-def begin_run(workspace: Workspace, by: str) -> jobs.Job:
+def ask_run(viewer: Viewer, connection: Connection, now: datetime) -> int:
+    """Queue a run for a worker in the caller's transaction and return the job's number; one that waits is returned."""
+    require(viewer, Action.RUN_JOBS)
+    number = jobs.submit(connection, KIND, {}, key=KIND, by=viewer.login, now=now)
+    audit(connection, viewer, "ask_run", str(number), now=now)
+    return number
+
+
+def begin_run(workspace: Workspace, day: date) -> jobs.Job:
     """Queue a run and take it, or take the one that waits; ``Conflict`` where another process is at it."""
+    number = _queue(workspace, day)
+    return claim_run(workspace) or _take_over(workspace, number, day)
+
+
+def _queue(workspace: Workspace, day: date) -> int:
+    payload = {"as_of": day.isoformat()}
     with writing(workspace.sql) as connection:
-        number = jobs.submit(connection, KIND, {}, key=KIND, by=by, now=datetime.now(UTC))
-    return claim_run(workspace) or _take_over(workspace, number, by)
+        return jobs.submit(connection, KIND, payload, key=KIND, by="command_line", now=datetime.now(UTC))
 
 
 def claim_run(workspace: Workspace) -> jobs.Job | None:
@@ -30,13 +46,13 @@ def claim_run(workspace: Workspace) -> jobs.Job | None:
     return jobs.claim(workspace.sql, process_name(), datetime.now(UTC), kinds=[KIND])
 
 
-def _take_over(workspace: Workspace, number: int, by: str) -> jobs.Job:
+def _take_over(workspace: Workspace, number: int, day: date) -> jobs.Job:
     with reading(workspace.sql) as connection:
         job = jobs.get(connection, number)
     if job.state == "running" and is_gone(job.lease_owner):
         with writing(workspace.sql) as connection:
             jobs.cancel(connection, number, datetime.now(UTC))
-            jobs.submit(connection, KIND, {}, key=KIND, by=by, now=datetime.now(UTC))
+        _queue(workspace, day)
         taken = claim_run(workspace)
         if taken is not None:
             return taken

@@ -94,7 +94,7 @@ def run_all(workspace: Workspace, as_of: date | None, observer: Observer) -> Run
     day = as_of or workspace.as_of
     if not workspace.lake.snapshot().has(COMPANY_RECORDS.name):
         raise InputRejected("还没有企业数据", remedy="先执行 qiaomen load 装载企业与客户文件")
-    return run_job(workspace, begin_run(workspace, "command_line"), day, observer)
+    return run_job(workspace, begin_run(workspace, day), day, observer)
 
 
 def run_job(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:

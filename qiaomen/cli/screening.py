@@ -1,0 +1,334 @@
+"""``screen``: companies for which an expression is true, with what each condition rests on.
+
+Reads the arrays ``membership_index`` and the tables companies, customers, tiers, reach and memberships.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qiaomen.cli.opening import institution_words, of_generation, with_results
+from qiaomen.cli.output import format_of, print_table, say, write_document, write_list
+from qiaomen.vocab import TIER_LABELS, InputRejected
+
+if TYPE_CHECKING:
+    from qiaomen.bank import Viewer
+    from qiaomen.jobs import Workspace
+    from qiaomen.membership import Expression, Index, Member
+    from qiaomen.store import Snapshot
+    from qiaomen.vocab import Table
+
+SHOWN: Final = 50
+LARGEST: Final = 100_000
+DEFAULT_SORT: Final = "-priority"
+# Column of a row, its heading.
+COLUMNS: Final[tuple[tuple[str, str], ...]] = (
+    ("company_id", "企业编号"),
+    ("uscc", "统一社会信用代码"),
+    ("name", "名称"),
+    ("region", "地区"),
+    ("industry", "行业"),
+    ("status", "登记状态"),
+    ("founded_on", "成立日期"),
+    ("capital_cny", "注册资本（元）"),
+    ("employees", "参保人数"),
+    ("revenue_cny", "营业收入（元）"),
+    ("listed_on", "上市日期"),
+    ("customer", "客户"),
+    ("tier_label", "分层"),
+    ("priority", "营销优先级"),
+    ("response_index", "营销响应度指数"),
+    ("product", "首推产品"),
+    ("warmth", "触达温度"),
+    ("hops", "触达跳数"),
+)
+ON_SCREEN: Final = (
+    "company_id",
+    "uscc",
+    "name",
+    "region",
+    "capital_cny",
+    "founded_on",
+    "customer",
+    "tier_label",
+    "priority",
+)
+# Evidence that ends in a row of these tables is the bank's own knowledge of a customer.
+OWN_BOOKS: Final = ("customers", "customer_records", "dealings", "cashflows", "outcomes")
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """An answered query: its canonical form, how many fit, and the rows listed in order."""
+
+    expression: Expression
+    total: int
+    customers: int
+    sort: str
+    rows: list[dict[str, Any]]
+
+
+def show_screen(
+    workspace: Workspace,
+    viewer: Viewer,
+    text: str,
+    form: str,
+    out: Path | None,
+    sort: str,
+    limit: int | None,
+) -> None:
+    """Answer a screening query as a table, CSV, XLSX or one JSON document."""
+    from qiaomen.bank import Action, require
+
+    form = format_of(form, out)
+    require(viewer, Action.SCREEN)
+    if form in {"csv", "xlsx"} or out is not None:
+        require(viewer, Action.EXPORT)
+    if limit is None:
+        limit = LARGEST if form in {"csv", "xlsx"} else SHOWN
+    snapshot = with_results(workspace)
+    found = screen(workspace, viewer, snapshot, text, sort, limit)
+    if form == "table":
+        _print(found)
+        return
+    if form == "json":
+        write_document(out, document_of(snapshot, found))
+    else:
+        header = [heading for _, heading in COLUMNS] + ["依据"]
+        rows = ([row[name] for name, _ in COLUMNS] + [_evidence_text(row)] for row in found.rows)
+        write_list(form, out, header, rows)
+    if form != "json" or out is not None:
+        _note_export(workspace, viewer, form, found, out)
+
+
+def screen(
+    workspace: Workspace, viewer: Viewer, snapshot: Snapshot, text: str, sort: str, limit: int
+) -> Screening:
+    """Return the companies for which the expression is true, in the order asked for."""
+    from qiaomen.membership import And, Index, Member
+
+    index = Index.open(snapshot.arrays("membership_index"))
+    expression = read_expression(index, text)
+    selected = index.select(expression)
+    field, descending = _order(index, sort)
+    ids = index.page(selected, field, descending=descending, limit=limit)
+    rows = _rows(workspace, viewer, snapshot, index, expression, ids)
+    ours = index.count(And((expression, Member("customer")))) if len(selected) else 0
+    return Screening(expression, len(selected), ours, sort, rows)
+
+
+def read_expression(index: Index, text: str) -> Expression:
+    """Read a query as text or, where it begins with a brace, as JSON; a wrong one is shown with the place marked."""
+    from qiaomen.membership import WrongExpression, from_json, parse
+
+    try:
+        if text.lstrip().startswith("{"):
+            return from_json(_json(text), index.names)
+        return parse(text, index.names)
+    except WrongExpression as error:
+        if not text.lstrip().startswith("{"):
+            line = text.replace("\n", " ")
+            say(f"  {line}\n  {' ' * _width(line[: error.position])}^")
+        raise
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputRejected(f"条件的 JSON 无法读取：{error}", remedy="写法见 docs/screening.md") from error
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _order(index: Index, sort: str) -> tuple[str | None, bool]:
+    field, descending = sort.removeprefix("-").removeprefix("+"), sort.startswith("-")
+    if field in {"", "company_id"}:
+        return None, descending
+    if field not in index.names.fields and sort == DEFAULT_SORT:
+        return None, False
+    return field, descending
+
+
+def _rows(
+    workspace: Workspace,
+    viewer: Viewer,
+    snapshot: Snapshot,
+    index: Index,
+    expression: Expression,
+    ids: list[int],
+) -> list[dict[str, Any]]:
+    from qiaomen.bank import referral_name, scope_of
+    from qiaomen.opportunities import load_kinds
+    from qiaomen.scoring import load_products
+
+    products = {product.code: product.name_zh for product in load_products(workspace.overlay).values()}
+    in_bank = {kind.code for kind in load_kinds(workspace.overlay).values() if "in_bank" in kind.detectors}
+    institutions, scope = institution_words(workspace), scope_of(viewer)
+    with workspace.engine() as engine:
+        facts = _facts(engine, snapshot, ids)
+        evidence = _evidence(engine, snapshot, index, expression, ids)
+    rows = []
+    for number in ids:
+        row = facts[number]
+        institution, manager = row.pop("institution_code"), row.pop("manager_no")
+        row["is_customer"] = bool(row["is_customer"])
+        inside = not row["is_customer"] or scope.covers(institution, manager)
+        name = institutions.get(institution or "")
+        row["customer"] = None
+        if row["is_customer"]:
+            row["customer"] = f"{name or institution or '本行'}客户" if inside else referral_name(name)
+        row["region"] = index.names.label("region", row["region_code"]) if row["region_code"] else None
+        row["tier_label"] = TIER_LABELS.get(row["tier"] or "")
+        row["product"] = products.get(row["product"], row["product"])
+        row["evidence"] = [item for item in evidence.get(number, []) if inside or not _own(item, in_bank)]
+        rows.append(row)
+    return rows
+
+
+def _facts(engine: Any, snapshot: Snapshot, ids: list[int]) -> dict[int, dict[str, Any]]:
+    """Return by company what the list shows of it."""
+    import ibis
+    import pyarrow as pa
+
+    from qiaomen.customers import CUSTOMERS
+    from qiaomen.reach import REACH
+    from qiaomen.registry import COMPANIES
+    from qiaomen.scoring import TIERS
+
+    wanted = engine.memory(pa.table({"company_id": pa.array(ids, pa.int64())}))
+    companies = engine.table(snapshot, COMPANIES).semi_join(wanted, "company_id")
+    companies = companies.select(
+        "company_id", "uscc", "name", "short_name", "region_code", "industry_code", "status", "founded_on",
+        "capital_cny", "employees", "revenue_cny", "listed_on", industry="industry_name",
+    )  # fmt: skip
+    rows = companies
+    joined: tuple[tuple[Table, tuple[str, ...], dict[str, Any]], ...] = (
+        (CUSTOMERS, ("institution_code", "manager_no"), {"is_customer": ibis.literal(True)}),
+        (TIERS, ("tier", "priority", "response_index", "product"), {}),
+        (REACH, ("warmth", "hops"), {}),
+    )
+    for number, (table, columns, more) in enumerate(joined):
+        own = f"own_{number}"
+        side = engine.table(snapshot, table)
+        side = side.select(*columns, **more, **{own: side.company_id})
+        rows = rows.left_join(side, rows.company_id == side[own]).drop(own)
+    return {row["company_id"]: row for row in engine.arrow(rows).to_pylist()}
+
+
+def _evidence(
+    engine: Any, snapshot: Snapshot, index: Index, expression: Expression, ids: list[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return by company the memberships that make the conditions of the expression true."""
+    import pyarrow as pa
+
+    from qiaomen.membership import MEMBERSHIPS, to_text
+
+    asked = [
+        (to_text(member), member.dimension, value)
+        for member in _members(expression)
+        for value in _values(index, member)
+    ]
+    if not asked or not ids:
+        return {}
+    names = ("condition", "dimension", "value")
+    wanted = engine.memory(pa.table(dict(zip(names, map(pa.array, zip(*asked, strict=True)), strict=True))))
+    numbers = engine.memory(pa.table({"company_id": pa.array(ids, pa.int64())}))
+    rows = engine.table(snapshot, MEMBERSHIPS).semi_join(numbers, "company_id")
+    rows = rows.inner_join(wanted, ["dimension", "value"])
+    rows = rows.select("company_id", "condition", "dimension", "value", "since", "evidence")
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in engine.arrow(rows.order_by(["company_id", "condition", "value"])).to_pylist():
+        row["label"] = index.names.label(row["dimension"], row["value"])
+        found.setdefault(row.pop("company_id"), []).append(row)
+    return found
+
+
+def _members(expression: Expression) -> list[Member]:
+    """Return the conditions of membership that stand outside any negation."""
+    from qiaomen.membership import And, Member, Or
+
+    if isinstance(expression, Member):
+        return [expression]
+    if isinstance(expression, And | Or):
+        return list(dict.fromkeys(found for item in expression.items for found in _members(item)))
+    return []
+
+
+def _values(index: Index, member: Member) -> tuple[str, ...]:
+    if member.value is None:
+        return tuple(index.names.values.get(member.dimension, ()))
+    return (member.value,) if member.exactly else index.names.below(member.dimension, member.value)
+
+
+def _own(item: dict[str, Any], in_bank: set[str]) -> bool:
+    """Whether a membership says what only the bank's own books know of a customer."""
+    place = (item["evidence"] or "").rpartition("｜")[2].partition("/")[0]
+    found = item["dimension"] == "opportunity" and item["value"] in in_bank
+    return found or item["dimension"] == "customer" or place in OWN_BOOKS
+
+
+def _evidence_text(row: dict[str, Any]) -> str:
+    return "；".join(
+        f"{item['label']}：{item['evidence']}" if item["evidence"] else item["label"]
+        for item in row["evidence"]
+    )
+
+
+def document_of(snapshot: Snapshot, found: Screening) -> dict[str, Any]:
+    """Return the JSON document of an answered query."""
+    from qiaomen.membership import to_json, to_text
+
+    return {
+        **of_generation(snapshot),
+        "expression": to_text(found.expression),
+        "expression_json": to_json(found.expression),
+        "total": found.total,
+        "customers": found.customers,
+        "listed": len(found.rows),
+        "sort": found.sort,
+        "companies": found.rows,
+    }
+
+
+def _print(found: Screening) -> None:
+    from qiaomen.reports import money
+
+    headings = dict(COLUMNS)
+    rows = []
+    for row in found.rows:
+        shown = row | {
+            "capital_cny": money(row["capital_cny"]),
+            "customer": row["customer"] or "潜客",
+            "priority": None if row["priority"] is None else f"{row['priority']:.1f}",
+        }
+        rows.append([*(shown[name] for name in ON_SCREEN), _evidence_text(row)])
+    note = f"共 {found.total:,} 户，其中存量客户 {found.customers:,} 户；列出 {len(found.rows):,} 户"
+    print_table("筛选结果", [*(headings[name] for name in ON_SCREEN), "依据"], rows, note=note)
+
+
+def _note_export(workspace: Workspace, viewer: Viewer, form: str, found: Screening, out: Path | None) -> None:
+    """Write the export into the audit log and say where it went."""
+    from qiaomen.bank import audit
+    from qiaomen.store import writing
+
+    rows = len(found.rows)
+    with writing(workspace.sql) as connection:
+        audit(
+            connection,
+            viewer,
+            "export",
+            "screen",
+            {"format": form, "rows": rows, "total": found.total},
+            now=datetime.now(UTC),
+        )
+    cut = f"（共 {found.total:,} 户，可用 --limit 调整）" if rows < found.total else ""
+    say(f"已导出 {rows:,} 户{cut}" + (f"：{out}" if out else ""))
