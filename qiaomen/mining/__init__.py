@@ -10,6 +10,7 @@ from qiaomen.mining.feed_records import find_in_feed
 from qiaomen.mining.findings import Detected, join_findings
 from qiaomen.mining.in_bank import find_in_bank
 from qiaomen.mining.kinds import OpportunityKind, RoleNeeds, kinds_by_word, load_kinds
+from qiaomen.mining.kinds_page import kinds_page
 from qiaomen.mining.money import find_amounts, flatten, parse_amount, word_amount
 from qiaomen.mining.rules import (
     ChangeRule,
@@ -48,6 +49,7 @@ __all__ = [
     "flatten",
     "join_findings",
     "kinds_by_word",
+    "kinds_page",
     "load_change_rules",
     "load_expiry_rules",
     "load_guards",

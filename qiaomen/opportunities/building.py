@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 USUAL: Final = DuplicateRule()
 # The leading finding is of the first detector in this order, then the surest, then the one known first.
 PRIORITY: Final = {"registry_change": 0, "in_bank": 1, "feed": 2, "expiry": 3, "text": 4}
+# A schedule whose date the source did not give cannot stand for ever; a warning without one stands until it is ended.
+UNDATED_SCHEDULE: Final = dt.timedelta(days=365)
 _EPOCH: Final = dt.date(1970, 1, 1)
 
 
@@ -275,9 +277,12 @@ def _statuses(
 ) -> np.ndarray[Any, np.dtype[np.str_]]:
     """Return active, expired (spent or past its own date) or ended (another kind ended it)."""
     expires = rows["expires_on"].to_pylist()
+    oldest = as_of - UNDATED_SCHEDULE
+    known = rows["published_on"].to_pylist()
     past = [
-        kind.ends_at_expiry and date is not None and date < as_of
-        for kind, date in zip(own, expires, strict=True)
+        kind.ends_at_expiry
+        and (date < as_of if date else kind.grade is not None and kind.half_life_days is None and on < oldest)
+        for kind, date, on in zip(own, expires, known, strict=True)
     ]
     status = np.where((left < SPENT) | np.array(past, dtype=np.bool_), "expired", "active")
     status[ended_rows(rows, own)] = "ended"

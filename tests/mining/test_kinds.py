@@ -4,6 +4,7 @@ import pytest
 
 from qiaomen.mining import (
     kinds_by_word,
+    kinds_page,
     load_change_rules,
     load_expiry_rules,
     load_in_bank_rules,
@@ -133,3 +134,8 @@ def test_the_bank_adds_a_kind_and_retires_one(tmp_path: Path) -> None:
     kinds = load_kinds(tmp_path)
     assert kinds["own_kind"].role(None).needs == (Signal.ACCOUNT, Signal.PAYROLL)
     assert "award_honor" not in kinds
+
+
+def test_the_page_of_kinds_is_current() -> None:
+    page = Path(__file__).parents[2] / "docs" / "opportunity-kinds.md"
+    assert page.read_text(encoding="utf-8") == kinds_page(KINDS)

@@ -239,6 +239,12 @@ def test_a_schedule_stands_until_its_date() -> None:
     assert rows == ["active", "expired"]
 
 
+def test_a_schedule_without_a_date_stands_for_a_year() -> None:
+    given_rows = [finding(1, kind="lease_expiring", published_on=days(age)) for age in (365, 366)]
+    assert [built(row)[0]["status"] for row in given_rows] == ["active", "expired"]
+    assert built(finding(1, kind="enforced_debtor", published_on=days(900)))[0]["status"] == "active"
+
+
 def test_signals_follow_the_role() -> None:
     def signals(kind: str, role: str) -> dict[str, str]:
         table = build(finding(1, kind=kind, subject_role=role)).signals
