@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from qiaomen.graph import Pointer
+
+# The columns that make a statement; a table that edges point into has some of them.
+SAID: Final = ("evidence", "source", "record_key", "share", "goods_name", "node_code")
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,19 @@ class Statements:
 
     def company_name(self, number: int) -> str:
         """Return the name of a company."""
-        row = self.company(number)
+        row = _row(self.companies, self._company_order, number, ("name", "short_name"))
         return row.get("name") or row.get("short_name") or f"企业{number}"
 
     def person_name(self, number: int) -> str:
         """Return the name of a person."""
-        return _row(self.persons, self._person_order, number).get("name") or "某人"
+        return _row(self.persons, self._person_order, number, ("name",)).get("name") or "某人"
 
     def evidence(self, pointer: Pointer) -> str:
         """Return the statement in words, ending in ｜ and the source row."""
         table = self.tables.get(pointer.table)
         if table is None or pointer.row >= len(table):
             return ""
-        row = {name: table[name][pointer.row].as_py() for name in table.column_names}
+        row = {name: table[name][pointer.row].as_py() for name in SAID if name in table.column_names}
         words = row.get("evidence") or _made(pointer.table, row)
         if "｜" in words or not row.get("record_key"):
             return words
@@ -70,10 +73,15 @@ def _order(column: pa.ChunkedArray) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]
     return values[order], order
 
 
-def _row(table: pa.Table, order: tuple[npt.NDArray[Any], npt.NDArray[Any]], number: int) -> dict[str, Any]:
+def _row(
+    table: pa.Table,
+    order: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+    number: int,
+    columns: Sequence[str] | None = None,
+) -> dict[str, Any]:
     values, rows = order
     place = int(np.searchsorted(values, number))
     if place == len(values) or int(values[place]) != number:
         return {}
     at = int(rows[place])
-    return {name: table[name][at].as_py() for name in table.column_names}
+    return {name: table[name][at].as_py() for name in columns or table.column_names}
