@@ -60,6 +60,7 @@ VIEW_COLUMNS: Final[dict[str, dict[str, str]]] = {
         "sources": "string",
         "conflicts": "string",
         "age_years": "float64",
+        "in_business": "int64",
         "size_rank": "int64",
         "facts_known": "int64",
         "days_since_observed": "int64",

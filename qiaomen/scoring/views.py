@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Final
 
 from qiaomen.scoring.view_columns import COMPANY_FACTS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PEER_DAYS: Final = 365
 RESPONSE_DAYS: Final = 90
+IN_BUSINESS: Final = ("存续", "在业", "开业", "正常", "在营")
 
 
 def _same(table: ir.Table) -> ir.Table:
@@ -97,11 +99,19 @@ def companies_view(facts: Facts) -> ir.Table | None:
     view = companies.mutate(
         known_on=companies.founded_on,
         age_years=facts.days_ago(companies.founded_on).cast("float64") / 365.25,
+        in_business=_in_business(companies.status),
         size_rank=size_rank(companies, load_size_standards()),
         facts_known=filled,
         days_since_observed=facts.days_ago(companies.observed_on),
     )
     return facts.known(view)
+
+
+def _in_business(status: ir.StringColumn) -> ir.IntegerValue:
+    """Return 1 for a status that says so, 0 for another one, null where the status is unknown."""
+    known = status.strip().nullif("")
+    said = [known.contains(word) for word in IN_BUSINESS]
+    return reduce(or_, said).cast("int64")
 
 
 def opportunities_view(facts: Facts) -> ir.Table | None:
