@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -355,7 +355,9 @@ def _facts(
                 "information_value": round(fit.binned[code].information_value, 4),
                 "weight": round(weight, 4),
                 "point_in_time": code in indicators and is_dated(indicators, code),
-                "bins": asdict(fit.binned[code]),
+                "edges": list(fit.binned[code].edges),
+                "woe": [round(value, 6) for value in fit.binned[code].woe],
+                "rows": list(fit.binned[code].rows),
             }
             for code, weight in zip(fit.codes, fit.weights, strict=True)
         ],
