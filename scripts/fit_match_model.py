@@ -47,13 +47,13 @@ BY_HAND: Final = {
     "place_agrees": 0.7,
     "place_conflicts": -1.5,
 }
-PRECISION: Final = 0.994
+PRECISION: Final = 0.9935
 Case = tuple[np.ndarray, np.ndarray, int]
 
 
 def cases(rows: list[dict[str, Any]], truths: list[int], matcher: Matcher) -> list[Case]:
     """Return (features of candidates, features of none, row of the true candidate or -1) for each row."""
-    flat = MatchModel(np.zeros(len(FEATURES)), np.zeros(len(NONE_FEATURES)), 1.0, 0.0, "flat")
+    flat = MatchModel(np.zeros(len(FEATURES)), np.zeros(len(NONE_FEATURES)), 1.0, 1.0, 0.0, "flat")
     queries = [make_query(row) for row in rows]
     out = []
     for query, truth, found in zip(queries, truths, candidates_of(queries, matcher, flat), strict=True):
@@ -150,6 +150,13 @@ def write(names: dict[str, float], codes: dict[str, float], none: np.ndarray, li
                 "threshold_automatic",
                 limit,
                 f"lowest probability by name with precision {PRECISION} on the fitted half",
+            ]
+        )
+        out.writerow(
+            [
+                "threshold_verified",
+                0.9,
+                "set by hand: probability that suffices where the name and a second fact agree",
             ]
         )
         out.writerow(["threshold_doubtful", 0.05, "probability from which a row waits for a person"])

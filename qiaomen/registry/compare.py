@@ -43,6 +43,7 @@ NAME_FEATURES: Final = (
     "edits_more",
     "former_name",
     "short_name",
+    "branch_differs",
     "shared",
     "lost_mine",
     "lost_theirs",
@@ -77,6 +78,7 @@ class MatchModel:
     weights: npt.NDArray[np.float64]
     none: npt.NDArray[np.float64]
     automatic: float
+    verified: float
     doubtful: float
     version: str
 
@@ -120,6 +122,7 @@ def load_match_model(overlay: Path | None = None) -> MatchModel:
         weights=np.array([rows.get(name, 0.0) for name in FEATURES]),
         none=np.array([rows.get(name, 0.0) for name in NONE_FEATURES]),
         automatic=rows["threshold_automatic"],
+        verified=rows["threshold_verified"],
         doubtful=rows["threshold_doubtful"],
         version=f"match_model v{rows['version']:g}",
     )
@@ -159,6 +162,7 @@ def name_features(mine: Side, theirs: Side, kind: int, overlap: Overlap) -> list
         float(edits > 2),
         float(kind == 1),
         float(kind == 2),
+        float(a.branch != b.branch),
         *overlap.features(),
     ]
 

@@ -42,6 +42,9 @@ _CODE_FEATURES: Final = ("code_agrees", "code_repaired", "code_conflicts")
 _NAME_COUNT: Final = len(NAME_FEATURES)
 _NAME_ENOUGH: Final = 0.5
 _CONTRADICTED_NAME: Final = 0.99
+_SUBSEQUENCE: Final = NAME_FEATURES.index("subsequence")
+_SHORT_ENOUGH: Final = 0.9
+_RIVAL: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Query:
     phone: str
     person: str
     address: str
+    digits: str
     region: str
 
 
@@ -159,6 +163,7 @@ def make_query(row: Mapping[str, Any]) -> Query:
         phone=comparable_phone(row.get("phone") or ""),
         person=normalise_name(row.get("legal_representative") or ""),
         address=comparable_address(address),
+        digits=_digits(address),
         region=resolve_address(address).code,
     )
 
@@ -245,14 +250,20 @@ def _fact_features(query: Query, candidate: Candidate, matcher: Matcher) -> list
     if person:
         values["person_agrees" if person == query.person else "person_conflicts"] = float(not branch)
     if query.address:
-        mine, other = query.address, comparable_address(matcher.fact("address", company))
-        values["address_agrees"] = float(mine == other)
+        other = matcher.fact("address", company)
+        # Equal addresses have equal digits; taking every candidate's address apart would cost most of the time.
+        same = _digits(other) == query.digits and comparable_address(other) == query.address
+        values["address_agrees"] = float(same)
     _compare_places(query, matcher.region(company), branch, values)
     for name, value in values.items():
         if value:
             fact, _, verdict = name.rpartition("_")
             (candidate.conflicts if verdict == "conflicts" else candidate.agrees).append(fact)
     return list(values.values())
+
+
+def _digits(address: str) -> str:
+    return "".join(character for character in normalise_name(address) if character.isdigit())
 
 
 def _compare_codes(query: Query, theirs: str, branch: bool, values: dict[str, float]) -> None:
@@ -283,20 +294,46 @@ def _decide(query: Query, candidates: Sequence[Candidate], matcher: Matcher, mod
     second = coded or bool({"phone", "person", "address"} & set(best.agrees))
     name_fits = best.name_probability >= _NAME_ENOUGH or _names_fit(query, best, matcher)
     strong = best.probability >= model.automatic
-    if second and name_fits and strong and not ({"code", "person"} & set(best.conflicts)):
+    if (
+        second
+        and name_fits
+        and best.probability >= model.verified
+        and not ({"code", "person"} & set(best.conflicts))
+    ):
         return _Verdict(MatchOutcome.VERIFIED, "name_and_" + ("code" if coded else "fact"), best)
+    exact = best.features[0] == 1.0 and bool(query.side.parts.form)
     if "code" in best.conflicts:
-        exact = best.features[0] == 1.0 and best.name_probability >= _CONTRADICTED_NAME
-        if exact and query.side.parts.form and not matcher.by_code(query.code, (), query.organisation):
+        if (
+            exact
+            and best.name_probability >= _CONTRADICTED_NAME
+            and not matcher.by_code(query.code, (), query.organisation)
+        ):
             return _Verdict(MatchOutcome.MATCHED, "exact_name_against_unknown_code", best)
         return _Verdict(MatchOutcome.AMBIGUOUS, "code_contradicts_name", best)
     if strong and not coded and best.name_probability >= model.automatic:
         return _Verdict(MatchOutcome.MATCHED, "name", best)
+    if exact and not coded and best.name_probability >= _NAME_ENOUGH and not _twin(candidates):
+        return _Verdict(MatchOutcome.MATCHED, "exact_name", best)
+    if not coded and _short_form(query, candidates):
+        return _Verdict(MatchOutcome.MATCHED, "short_form", best)
     if best.probability >= model.doubtful or coded:
         return _Verdict(
             MatchOutcome.AMBIGUOUS, "code_without_name" if coded and not name_fits else "doubtful", best
         )
     return _Verdict(MatchOutcome.UNMATCHED, "below_threshold", None)
+
+
+def _short_form(query: Query, candidates: Sequence[Candidate]) -> bool:
+    """Return whether a name without legal form stands in order within one company's name and no other comes near."""
+    best = candidates[0]
+    rival = candidates[1].name_probability if len(candidates) > 1 else 0.0
+    inside = best.features[_SUBSEQUENCE] == 1.0 and not query.side.parts.form
+    return inside and best.name_probability >= _SHORT_ENOUGH and rival <= _RIVAL
+
+
+def _twin(candidates: Sequence[Candidate]) -> bool:
+    """Return whether a second company has exactly the same name."""
+    return sum(candidate.features[0] == 1.0 for candidate in candidates) > 1
 
 
 def _names_fit(query: Query, best: Candidate, matcher: Matcher) -> bool:
