@@ -14,7 +14,9 @@ from qiaomen.mining.rules import RolePattern, TextRule
 _LEAD_CHARS: Final = 20
 # 公司, 本公司 … stand for the company that the document is about.
 _PRONOUN: Final = re.compile(
-    r"本公司|上市公司|发行人|该公司|(?<![限份子分母司团业券基])公司(?!债|法|章程|股票|股份|总部|名|治理|董事|监事|高管|控股|"
+    r"本公司|上市公司|发行人|该公司"
+    r"|(?:(?<![一-鿿A-Za-z0-9)])|(?<=[与和对为由将把给向在于及使致认称悉从被因是即如若而但到至了]))"
+    r"公司(?!债|法|章程|股票|股份|总部|名|治理|董事|监事|高管|控股|"
     r"实际|实控|第|全资|子|孙|股东|下属|旗下|所属|及其|系|类|债券)"
 )
 # Whoever is quoted as a source of data or opinion, and whoever stands only as parent or target of the real actor.
@@ -24,7 +26,7 @@ _BETWEEN: Final = re.compile(
 )
 _CLAUSE: Final = re.compile(r"[,，;；。:：]")
 _IMPLIED: Final = re.compile(
-    r"(?:子公司|孙公司|附属公司|下属公司|控股股东|公司股东)[“\"]?(?P<name>[一-鿿A-Za-z]{2,8}?)[”\"]?(?:\([^()]{0,20}\))?"
+    r"(?:子公司|孙公司|附属公司|下属公司|控股股东|公司股东)[“\"]?(?P<name>(?![将把拟已所及合其与和向为未正])[一-鿿A-Za-z]{2,8}?)[”\"]?(?:\([^()]{0,20}\))?"
     r"(?=(?:已|近日|日前|成功|联合)?(?:中标|收购|拟|为|与|向|将|把|质押|减持|增持|签|于|累计|确定|所持|持有|成为|提供|收到|的))"
 )
 
@@ -77,7 +79,8 @@ def _placed(pattern: RolePattern, flat: str, mention: Mention, trigger: tuple[in
     """Whether a mention stands on the right side of the trigger with nothing between that makes it another's."""
     if pattern.side == "before":
         gap = flat[mention.end : trigger[0]]
-        return mention.end <= trigger[0] and not (gap and _BETWEEN.search(gap))
+        own = bool(pattern.follow) or not _BETWEEN.search(gap)
+        return mention.end <= trigger[0] and own
     if mention.start < trigger[0]:
         return False
     return bool(pattern.lead) or not _CLAUSE.search(flat, trigger[1], max(trigger[1], mention.start))

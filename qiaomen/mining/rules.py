@@ -45,7 +45,7 @@ class TextRule(CatalogRow):
 
     ``triggers`` is a pattern; ``requires`` must be found in the sentence or the title, ``excludes`` must not be
     found in the sentence. Of the rules of one ``family`` only the first that fits a trigger counts. ``guards_off``
-    names guards that do not apply (拟 for 拟收购 …). ``lapse_days``: an event told as older than that is history.
+    names guards that do not apply; where a rule of a family in ``yields_to`` has fired, this one stays silent. ``lapse_days``: an event told as older than that is history.
     """
 
     kind: str
@@ -58,6 +58,7 @@ class TextRule(CatalogRow):
     amount: bool = True
     confidence: float = 0.8
     guards_off: tuple[str, ...] = ()
+    yields_to: tuple[str, ...] = ()
     lapse_days: int = 400
 
     _regular = field_validator("triggers", "requires", "excludes")(_regular)

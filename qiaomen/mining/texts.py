@@ -93,14 +93,14 @@ class TextReader:
         dates = find_dates(flat, published_on)
         for compiled in self._rules:
             rule = compiled.rule
-            if rule.family in taken:
+            if rule.family in taken or not taken.isdisjoint(rule.yields_to):
                 continue
             trigger = self._trigger(compiled, flat, title)
             if trigger is None:
                 continue
             if rule.family:
                 taken.add(rule.family)
-            if self._guarded(rule, flat, trigger):
+            if self._guarded(rule, flat, trigger, mentions):
                 continue
             on = _event_date(dates, trigger, published_on)
             if (published_on - on).days > rule.lapse_days:
@@ -124,9 +124,14 @@ class TextReader:
             return None
         return match.start(), match.end()
 
-    def _guarded(self, rule: TextRule, flat: str, trigger: tuple[int, int]) -> bool:
+    def _guarded(
+        self, rule: TextRule, flat: str, trigger: tuple[int, int], mentions: Sequence[Mention]
+    ) -> bool:
+        before = _before(flat, trigger, mentions)
         for guard, pattern in self._guards:
-            if guard.code not in rule.guards_off and pattern.search(_window(guard, flat, trigger)):
+            if guard.code in rule.guards_off:
+                continue
+            if pattern.search(_window(guard, flat, trigger, before)):
                 self.held_back[guard.code] += 1
                 return True
         return False
@@ -136,14 +141,23 @@ def _guard_pattern(guard: TextGuard) -> re.Pattern[str]:
     return re.compile(guard.pattern)
 
 
-def _window(guard: TextGuard, flat: str, trigger: tuple[int, int]) -> str:
+def _before(flat: str, trigger: tuple[int, int], mentions: Sequence[Mention]) -> str:
+    """Return the clause up to the trigger and its first two characters; a company name counts as one character."""
+    start = max((match.end() for match in _CLAUSE_END.finditer(flat, 0, trigger[0])), default=0)
+    parts, position = [], start
+    for mention in mentions:
+        if position <= mention.start and mention.end <= trigger[0]:
+            parts += [flat[position : mention.start], "□"]
+            position = mention.end
+    return "".join([*parts, flat[position : trigger[0] + 2]])
+
+
+def _window(guard: TextGuard, flat: str, trigger: tuple[int, int], before: str) -> str:
     """Return the text in which a guard is looked for: the clause before, the clause after, or the sentence."""
     if guard.where == "sentence":
         return flat
     if guard.where == "before":
-        piece = flat[max(0, trigger[0] - guard.reach) : trigger[0] + 2]
-        ends = list(_CLAUSE_END.finditer(piece))
-        return piece[ends[-1].end() :] if ends else piece
+        return before[-(guard.reach + 2) :]
     piece = flat[trigger[1] : trigger[1] + guard.reach]
     end = _CLAUSE_END.search(piece)
     return piece[: end.start()] if end else piece

@@ -214,6 +214,11 @@ NEGATIVES = """
 该公司拆迁传闻不属实。
 去产能工作稳步推进。
 股东大会选举产生了工会委员。
+浦江重工澄清：网络流传的公司中标轨道项目的消息不实。
+浦江重工组织员工学习合同签订与担保业务的风险防范知识。
+浦江重工表示尚未与临港华芯微电子股份有限公司签署任何合同。
+浦江重工回顾了十年前中标首个项目的历程。
+智算科技终止筹划对百济生物的收购事项。
 """.strip().splitlines()
 
 
@@ -236,6 +241,18 @@ def test_the_span_is_exact_in_full_width_text() -> None:
     assert text[row["span_start"] : row["span_end"]] == row["evidence"]
     assert row["amount_text"] == "３，０００万元"
     assert row["amount_cny"] == 3e7
+
+
+def test_a_sentence_is_told_once() -> None:
+    kinds = {row["kind"] for row in read("智算科技拟3亿元收购百济生物51%股权，相关协议已于昨日签署。")}
+    assert kinds == {"merger_acquisition"}
+    guarantee = read("华芯微电与银行签署保证合同，为百济生物提供连带责任保证，担保金额5000万元。")
+    assert {row["kind"] for row in guarantee} == {"guarantee_provided"}
+
+
+def test_the_holder_of_a_pledge_may_be_a_person() -> None:
+    rows = read("华芯微电控股股东将其持有的部分股份质押给某银行。")
+    assert [(row["company_id"], row["subject_role"]) for row in rows] == [(1, "标的企业")]
 
 
 def test_the_company_stands_for_the_document() -> None:

@@ -53,7 +53,7 @@ TYPES = {
     "outbound_investment": "投资",
 }
 # Clean types first; the others clash with the labelling of another round and are only printed.
-FLOORS = {"中标": (0.97, 0.93), "担保": (0.92, 0.85), "签署合同": (0.8, 0.88), "质押": (0.95, 0.75)}
+FLOORS = {"中标": (0.97, 0.93), "担保": (0.92, 0.85), "签署合同": (0.87, 0.88), "质押": (0.95, 0.75)}
 ROLES = {
     ("中标", "中标人"): ("sub", 0.85),
     ("中标", "中标候选人"): ("sub", 0.8),
