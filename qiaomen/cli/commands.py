@@ -104,14 +104,19 @@ def run(
     as_of: Annotated[
         datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="业务日期；默认取设置或当日")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="没有变化也重跑")] = False,
     as_json: Json = False,
 ) -> None:
     """跑完全程：匹配、分类、商机、图谱、标签、评分、分发。停在哪里都可以再次执行。"""
     from qiaomen.cli.progress import watched
-    from qiaomen.jobs import run_all
+    from qiaomen.jobs import last_report, run_all
 
-    with watched("运行") as observer:
-        report = run_all(_workspace(), as_of.date() if as_of else None, observer)
+    workspace = _workspace()
+    day = as_of.date() if as_of else None
+    report = None if again else last_report(workspace, day)
+    if report is None:
+        with watched("运行") as observer:
+            report = run_all(workspace, day, observer)
     if as_json:
         output.print_json(report.document())
         return

@@ -64,6 +64,7 @@ def show_opportunities(
     """Print opportunities with their evidence, the most valuable first."""
     from qiaomen.bank import Action, require
     from qiaomen.opportunities import load_kinds
+    from qiaomen.reports import money
 
     require(viewer, Action.SEE_COMPANIES)
     snapshot = with_results(workspace)
@@ -88,7 +89,7 @@ def show_opportunities(
                 row["customer"] or "潜客",
                 row["kind_name"],
                 row["title"],
-                row["amount_text"],
+                money(row["amount_cny"]) or row["amount_text"],
                 GRADE_LABELS.get(row["grade"] or "") or row["severity"],
                 row["evidence"],
             )

@@ -9,6 +9,8 @@ import json
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,7 +102,7 @@ def show_screen(
         write_document(out, document_of(snapshot, found))
     else:
         header = [heading for _, heading in COLUMNS] + ["依据"]
-        rows = ([row[name] for name, _ in COLUMNS] + [_evidence_text(row)] for row in found.rows)
+        rows = ([_cell(row[name]) for name, _ in COLUMNS] + [_evidence_text(row)] for row in found.rows)
         write_list(form, out, header, rows)
     if form != "json" or out is not None:
         _note_export(workspace, viewer, form, found, out)
@@ -176,6 +178,8 @@ def _rows(
     with workspace.engine() as engine:
         facts = _facts(engine, snapshot, ids)
         evidence = _evidence(engine, snapshot, index, expression, ids)
+    for item in (item for items in evidence.values() for item in items if item["dimension"] == "customer"):
+        item["label"] = institutions.get(item["value"], item["label"])
     rows = []
     for number in ids:
         row = facts[number]
@@ -186,12 +190,17 @@ def _rows(
         row["customer"] = None
         if row["is_customer"]:
             row["customer"] = f"{name or institution or '本行'}客户" if inside else referral_name(name)
-        row["region"] = index.names.label("region", row["region_code"]) if row["region_code"] else None
+        row["region"] = _label(index, "region", row["region_code"])
+        row["industry"] = row["industry"] or _label(index, "industry", row["industry_code"])
         row["tier_label"] = TIER_LABELS.get(row["tier"] or "")
         row["product"] = products.get(row["product"], row["product"])
         row["evidence"] = [item for item in evidence.get(number, []) if inside or not _own(item, in_bank)]
         rows.append(row)
     return rows
+
+
+def _label(index: Index, dimension: str, code: str | None) -> str | None:
+    return index.names.label(dimension, code) if code else None
 
 
 def _facts(engine: Any, snapshot: Snapshot, ids: list[int]) -> dict[int, dict[str, Any]]:
@@ -274,6 +283,11 @@ def _own(item: dict[str, Any], in_bank: set[str]) -> bool:
     place = (item["evidence"] or "").rpartition("｜")[2].partition("/")[0]
     found = item["dimension"] == "opportunity" and item["value"] in in_bank
     return found or item["dimension"] == "customer" or place in OWN_BOOKS
+
+
+def _cell(value: Any) -> Any:
+    """Return a number with the digits that it has and no more."""
+    return Decimal(repr(value)) if isinstance(value, float) and isfinite(value) else value
 
 
 def _evidence_text(row: dict[str, Any]) -> str:
