@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from qiaomen import chains, membership, opportunities, parks, scoring, tags
+from qiaomen import chains, membership, opportunities, parks, reports, scoring, tags
 from qiaomen.catalog import load_divisions, load_industries
 from qiaomen.customers import CUSTOMERS
 from qiaomen.jobs.context import Run
 from qiaomen.membership import MEMBERSHIP_NAMES, MEMBERSHIPS
 from qiaomen.reach import REACH
-from qiaomen.registry import COMPANIES
+from qiaomen.registry import COMPANIES, COMPANY_NAMES
 from qiaomen.scoring import TIERS
 from qiaomen.vocab import TIER_LABELS
 
@@ -60,6 +60,8 @@ def index(run: Run) -> None:
         run.arrow(MEMBERSHIPS), run.engine.arrow(_facts(run, live)), names=names, as_of=run.as_of
     )
     run.stage.write_arrays("membership_index", arrays)
+    found = reports.build_search_index(run.arrow(COMPANIES), run.arrow(COMPANY_NAMES))
+    run.stage.write_arrays("search_index", found)
     run.report("index", {"memberships": rows})
 
 
