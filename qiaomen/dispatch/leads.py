@@ -5,6 +5,7 @@ Reads opportunities, their signals, the long list, tiers, offers, customers and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -43,15 +44,18 @@ class LeadTables:
     reach: ir.Table
 
 
-def build_leads(tables: LeadTables, rules: AllocationRules) -> ir.Table:
+def build_leads(
+    tables: LeadTables, rules: AllocationRules, source_names: Mapping[str, str] | None = None
+) -> ir.Table:
     """Return one lead per company, origin and product; several opportunities of one are joined, every why-now kept.
 
     Warning and veto kinds never make a lead; retention and expiries are for customers only. ``lead_id`` is a hash
-    of company, origin, product and the leading opportunity or recipe, and so stable over runs.
+    of company, origin, product and the leading opportunity or recipe, and so stable over runs. ``source_names`` are
+    the sources in words, shown instead of their codes.
     """
     import ibis
 
-    leads = ibis.union(_from_opportunities(tables, rules), _from_lists(tables, rules))
+    leads = ibis.union(_from_opportunities(tables, rules, source_names or {}), _from_lists(tables, rules))
     return leads.mutate(
         lead_id=portable.hash_text(
             leads.company_id, leads.origin, leads["product"], leads.opportunity_id, leads.recipe
@@ -124,7 +128,25 @@ def _amount_words(rows: ir.Table) -> ir.StringValue:
     return words.fill_null("")
 
 
-def _from_opportunities(tables: LeadTables, rules: AllocationRules) -> ir.Table:
+def _why_now(rows: ir.Table, day: ir.DateValue, source_names: Mapping[str, str]) -> ir.StringValue:
+    """Return title, date, amount and source in one line; what the title says already is not said again."""
+    import ibis
+
+    nothing = ibis.literal("")
+    date = day.cast("string").fill_null("日期不详")
+    said = rows.title.contains(date)
+    date_words = ibis.ifelse(said, nothing, date + "，")
+    money_said = rows.title.contains("万元") | rows.title.contains("亿元")
+    amount = _amount_words(rows)
+    money_words = ibis.ifelse(money_said | (amount == ""), nothing, amount.substr(1) + "，")
+    source = rows.source.fill_null("不详")
+    named = source.substitute(dict(source_names)) if source_names else source
+    return rows.title + "（" + date_words + money_words + "来源：" + named + "）"
+
+
+def _from_opportunities(
+    tables: LeadTables, rules: AllocationRules, source_names: Mapping[str, str]
+) -> ir.Table:
     import ibis
 
     found = tables.opportunities
@@ -157,13 +179,7 @@ def _from_opportunities(tables: LeadTables, rules: AllocationRules) -> ir.Table:
         recipe=ibis.null("string"),
         product=ibis.coalesce(rows.offer_product, rows.signal_product, rows.tier_product),
         priority=_priority(rows, rows.value, boost, rules),
-        why_now=rows.title
-        + "（"
-        + day.cast("string").fill_null("日期不详")
-        + _amount_words(rows)
-        + "，来源："
-        + rows.source.fill_null("不详")
-        + "）",
+        why_now=_why_now(rows, day, source_names),
     )
     return _joined(rows, "opportunity_id")
 

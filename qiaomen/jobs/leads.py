@@ -17,7 +17,7 @@ from qiaomen.opportunities import OPPORTUNITIES, OPPORTUNITY_SIGNALS
 from qiaomen.parks import PARK_RESIDENTS, PARKS
 from qiaomen.prospects import LONG_LIST
 from qiaomen.reach import REACH
-from qiaomen.registry import COMPANIES, COMPANY_REFS, RELATIONS
+from qiaomen.registry import COMPANIES, COMPANY_REFS, RELATIONS, load_sources
 from qiaomen.scoring import OFFERS, TIERS
 from qiaomen.store import reading, writing
 from qiaomen.supply import CORE_ENTERPRISES, SUPPLY_PAIRS
@@ -125,4 +125,5 @@ def _leads(run: Run, rules: dispatch.AllocationRules) -> ir.Table:
             reach=run.table(REACH),
         ),
         rules,
+        {code: source.name_zh for code, source in load_sources(run.overlay).items()},
     )
