@@ -17,12 +17,13 @@ from qiaomen.scoring.catalogue import (
 )
 from qiaomen.scoring.indicators import compute_indicators, is_dated, trace
 from qiaomen.scoring.metrics import drift_word, measure, psi
+from qiaomen.scoring.models import Model, Training, read_model
 from qiaomen.scoring.offers import Grounds, best_companies, offer
 from qiaomen.scoring.score import MARKETING_ONLY, score
 from qiaomen.scoring.scorecards import Scorecard, load_scorecards, points_expression
 from qiaomen.scoring.tables import OFFERS, SCORES, TIERS, indicators_table
 from qiaomen.scoring.tiers import tier, tier_memberships, tier_reason
-from qiaomen.scoring.training import Model, Training, read_model, train, training_set
+from qiaomen.scoring.training import train, training_set
 
 __all__ = [
     "MARKETING_ONLY",

@@ -5,8 +5,6 @@ Reads OUTCOMES and whatever the indicators need; gives a ``Model``: JSON with it
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,8 @@ import pyarrow.compute as pc
 from qiaomen.scoring.binning import Binned, bin_monotone
 from qiaomen.scoring.catalogue import Indicator, Strategy
 from qiaomen.scoring.indicators import compute_indicators, is_dated
-from qiaomen.scoring.metrics import measure
+from qiaomen.scoring.metrics import auc, measure
+from qiaomen.scoring.models import Model, Training
 from qiaomen.scoring.score import MARKETING_ONLY
 from qiaomen.scoring.scorecards import (
     POINT_DIGITS,
@@ -34,79 +33,21 @@ from qiaomen.scoring.scorecards import (
     total_points,
 )
 from qiaomen.tags import Tag
-from qiaomen.vocab import InputRejected
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 Floats = npt.NDArray[np.float64]
 
-FORMAT: Final = "qiaomen-scorecard-1"
 LEAST_ROWS: Final = 200
 LEAST_POSITIVES: Final = 30
 POINTS_TO_DOUBLE: Final = 20.0
 FACTOR: Final = POINTS_TO_DOUBLE / math.log(2)
 LEAST_INFORMATION: Final = 0.01
-MOST_INPUTS: Final = 15
+MOST_INPUTS: Final = 20
+MOST_ALIKE: Final = 0.75
 FIT_SHARE: Final = 0.6
 CALIBRATE_SHARE: Final = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A learned card with all that an approver reads: inputs, split, figures on the newest part, limits."""
-
-    strategy: str
-    card: Scorecard
-    trained_as_of: date
-    facts: dict[str, Any]
-
-    def to_json(self) -> str:
-        """Return the card as JSON; ``sha256`` covers everything else in it."""
-        body = self._body()
-        body["sha256"] = _digest(body)
-        return json.dumps(body, ensure_ascii=False, sort_keys=True, indent=1)
-
-    @property
-    def sha256(self) -> str:
-        """Return the hash that ``to_json`` writes."""
-        return _digest(self._body())
-
-    def _body(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "strategy": self.strategy,
-            "card": self.card.model_dump(mode="json"),
-            "trained_as_of": self.trained_as_of.isoformat(),
-            "facts": self.facts,
-            "limits": MARKETING_ONLY,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What came of a training: the model, or None and the reason in ``statement``."""
-
-    model: Model | None
-    statement: str
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def read_model(text: str) -> Model:
-    """Read a model card; raises ``InputRejected`` where the hash, the format or the card is wrong."""
-    try:
-        body = json.loads(text)
-        stated = body.pop("sha256")
-        if body["format"] != FORMAT or stated != _digest(body):
-            raise InputRejected("模型文件的校验和或格式不符", remedy="从模型登记处重新取得该文件")
-        card = Scorecard.model_validate(body["card"])
-        return Model(body["strategy"], card, date.fromisoformat(body["trained_as_of"]), body["facts"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputRejected("不是可用的模型文件", remedy="从模型登记处重新取得该文件") from error
 
 
 def training_set(
@@ -188,8 +129,28 @@ class _Fit:
     weights: tuple[float, ...]
 
 
-def _fit(rows: pa.Table, directions: Mapping[str, str]) -> _Fit:
-    """Bin, drop weak indicators, fit; an indicator whose weight turns negative contradicts its WOE and is dropped."""
+def _chosen(binned: Mapping[str, Binned], rows: pa.Table) -> list[str]:
+    """Return the informative indicators, strongest first, without those that only repeat a stronger one."""
+    strong = [code for code in binned if binned[code].information_value >= LEAST_INFORMATION]
+    strong.sort(key=lambda code: (-binned[code].information_value, code))
+    chosen: list[str] = []
+    taken: list[Floats] = []
+    for code in strong:
+        woe = binned[code].apply(column_values(rows, code))
+        spread = woe - woe.mean()
+        size = float(np.sqrt((spread**2).sum()))
+        if size == 0 or any(abs(float(spread @ other)) / size > MOST_ALIKE for other in taken):
+            continue
+        chosen.append(code)
+        taken.append(spread / size)
+    return chosen[:MOST_INPUTS]
+
+
+def _fit(rows: pa.Table, directions: Mapping[str, str], later: pa.Table | None = None) -> _Fit:
+    """Bin, choose, fit; an indicator whose weight turns negative contradicts its WOE and is dropped.
+
+    With ``later`` rows, an indicator that orders their answers the wrong way round does not last and is dropped too.
+    """
     from sklearn.linear_model import LogisticRegression
 
     answers = column_values(rows, "answered")
@@ -197,15 +158,21 @@ def _fit(rows: pa.Table, directions: Mapping[str, str]) -> _Fit:
         code: bin_monotone(column_values(rows, code), answers, direction)
         for code, direction in directions.items()
     }
-    strong = [code for code in binned if binned[code].information_value >= LEAST_INFORMATION]
-    strong = sorted(strong, key=lambda code: (-binned[code].information_value, code))[:MOST_INPUTS]
-    while strong:
-        matrix = np.column_stack([binned[code].apply(column_values(rows, code)) for code in strong])
+    if later is not None:
+        after = column_values(later, "answered")
+        binned = {
+            code: bins
+            for code, bins in binned.items()
+            if auc(after, bins.apply(column_values(later, code))) >= 0.5
+        }
+    chosen = _chosen(binned, rows)
+    while chosen:
+        matrix = np.column_stack([binned[code].apply(column_values(rows, code)) for code in chosen])
         fitted = LogisticRegression(C=1.0, max_iter=500).fit(matrix, answers)
         weights = fitted.coef_[0]
         if (weights > 0).all():
-            return _Fit(tuple(strong), binned, float(fitted.intercept_[0]), tuple(map(float, weights)))
-        strong.pop(int(np.argmin(weights)))
+            return _Fit(tuple(chosen), binned, float(fitted.intercept_[0]), tuple(map(float, weights)))
+        chosen.pop(int(np.argmin(weights)))
     rate = float(answers.mean())
     return _Fit((), binned, math.log(rate / (1 - rate)), ())
 
@@ -306,13 +273,14 @@ def train(
         )
     names = {code: indicators[code].name_zh if code in indicators else code for code in strategy.candidates}
     version = as_of.isoformat()
-    early = _fit(rows.slice(0, calibrate_at), strategy.candidates)
-    fit = _fit(rows.slice(0, test_at), strategy.candidates)
+    middle = rows.slice(calibrate_at, test_at - calibrate_at)
+    early = _fit(rows.slice(0, calibrate_at), strategy.candidates, middle)
+    lasting = {code: strategy.candidates[code] for code in early.binned}
+    fit = _fit(rows.slice(0, test_at), lasting)
     if not fit.codes or not early.codes:
         return Training(
             None, f"没有指标能区分响应与否，沿用专家评分卡“{strategy.card}”：共 {len(answers)} 条"
         )
-    middle = rows.slice(calibrate_at, test_at - calibrate_at)
     calibration = _calibrate(_scores(_card(early, strategy, names, version), middle), spans[1])
     card = _card(fit, strategy, names, version)
     known = _scores(card, rows.slice(0, test_at))

@@ -109,14 +109,15 @@ def german() -> tuple[dict[str, Floats], Floats]:
     )
 
 
-# Floors are modest: what a card of a few monotone bins must reach on the newest or the held-out fifth.
+# Floors are modest: what a card of a few monotone bins must reach on the newest or the held-out fifth. The calls of
+# the bank by time run into the crisis of 2008: what the first months teach hardly holds in the last, for any learner.
 SETS: Final[dict[str, tuple[Callable[[], tuple[dict[str, Floats], Floats]], float, float]]] = {
-    "bank marketing, by time": (bank, 0.60, 0.20),
-    "bank marketing, shuffled": (lambda: shuffled(*bank()), 0.72, 0.03),
+    "bank marketing, by time": (bank, 0.50, 0.10),
+    "bank marketing, shuffled": (lambda: shuffled(*bank()), 0.66, 0.03),
     "insurance (CoIL 2000)": (insurance, 0.65, 0.03),
-    "bankruptcy in a year": (lambda: bankruptcy(1), 0.75, 0.04),
-    "bankruptcy in five years": (lambda: bankruptcy(5), 0.75, 0.05),
-    "credit (German)": (german, 0.65, 0.15),
+    "bankruptcy in a year": (lambda: bankruptcy(1), 0.82, 0.05),
+    "bankruptcy in five years": (lambda: bankruptcy(5), 0.80, 0.05),
+    "credit (German)": (german, 0.70, 0.15),
 }
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from qiaomen.scoring import (
+    Model,
     load_indicators,
     load_scorecards,
     load_strategies,
@@ -20,7 +21,6 @@ from qiaomen.scoring import (
     training_set,
 )
 from qiaomen.scoring.metrics import auc
-from qiaomen.scoring.training import Model
 from qiaomen.vocab import InputRejected
 
 from .city import AS_OF, as_tables, lend, make_rows
