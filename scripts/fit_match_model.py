@@ -36,7 +36,8 @@ from qiaomen.registry.compare import (
 )
 from qiaomen.registry.lookup import Matcher
 from qiaomen.registry.match_index import build_match_index
-from qiaomen.registry.matching import candidates_of, make_query
+from qiaomen.registry.matching import candidates_of
+from qiaomen.registry.queries import make_query
 
 TARGET: Final = Path(__file__).parent.parent / "qiaomen" / "catalog" / "data" / "match_model.csv"
 BY_HAND: Final = {

@@ -16,9 +16,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from qiaomen.registry.addresses import resolve_address
 from qiaomen.registry.arrays import text
-from qiaomen.registry.clusters import is_masked, names_agree
+from qiaomen.registry.clusters import names_agree
 from qiaomen.registry.compare import (
     FEATURES,
     NAME_FEATURES,
@@ -32,9 +31,10 @@ from qiaomen.registry.compare import (
     side_of,
 )
 from qiaomen.registry.lookup import Matcher
-from qiaomen.registry.names import normalise_name, normalise_short_name
-from qiaomen.registry.suspects import comparable_address, comparable_phone
-from qiaomen.vocab import MatchOutcome, check_organisation_code, check_uscc, normalise_code, repair_candidates
+from qiaomen.registry.names import normalise_name
+from qiaomen.registry.queries import Query, digits_of, make_query
+from qiaomen.registry.suspects import comparable_address
+from qiaomen.vocab import MatchOutcome, normalise_code
 
 SHOWN: Final = 10
 _BATCH: Final = 2000
@@ -45,23 +45,6 @@ _CONTRADICTED_NAME: Final = 0.99
 _SUBSEQUENCE: Final = NAME_FEATURES.index("subsequence")
 _SHORT_ENOUGH: Final = 0.9
 _RIVAL: Final = 0.02
-
-
-@dataclass(frozen=True)
-class Query:
-    """One customer row made ready: names to look for, valid code or possible repairs, other facts."""
-
-    name: str
-    side: Side
-    is_branch: bool
-    code: str
-    repairs: tuple[str, ...]
-    organisation: str
-    phone: str
-    person: str
-    address: str
-    digits: str
-    region: str
 
 
 @dataclass
@@ -140,32 +123,6 @@ def _batches(records: pa.Table) -> Iterator[list[dict[str, Any]]]:
     chosen = pa.table({name: text(records, name) for name in present})
     for start in range(0, chosen.num_rows, _BATCH):
         yield chosen.slice(start, _BATCH).to_pylist()
-
-
-def make_query(row: Mapping[str, Any]) -> Query:
-    """Make a row (name, uscc_text, address, phone, legal_representative; all may be missing) ready for look-up."""
-    written = row.get("name") or ""
-    name = "" if is_masked(written) else normalise_short_name(written)
-    full = normalise_name(written) if name else ""
-    side = side_of(full)
-    if not side.parts.form:
-        side = side_of(name)
-    code = normalise_code(row.get("uscc_text") or "")
-    valid = check_uscc(code) is None
-    address = row.get("address") or ""
-    return Query(
-        name=side.name,
-        side=side,
-        is_branch=bool(side.parts.parent),
-        code=code if valid else "",
-        repairs=() if valid else repair_candidates(code),
-        organisation=code if len(code) == 9 and check_organisation_code(code) is None else "",
-        phone=comparable_phone(row.get("phone") or ""),
-        person=normalise_name(row.get("legal_representative") or ""),
-        address=comparable_address(address),
-        digits=_digits(address),
-        region=resolve_address(address).code,
-    )
 
 
 def candidates_of(queries: Sequence[Query], matcher: Matcher, model: MatchModel) -> list[list[Candidate]]:
@@ -252,7 +209,7 @@ def _fact_features(query: Query, candidate: Candidate, matcher: Matcher) -> list
     if query.address:
         other = matcher.fact("address", company)
         # Equal addresses have equal digits; taking every candidate's address apart would cost most of the time.
-        same = _digits(other) == query.digits and comparable_address(other) == query.address
+        same = digits_of(other) == query.digits and comparable_address(other) == query.address
         values["address_agrees"] = float(same)
     _compare_places(query, matcher.region(company), branch, values)
     for name, value in values.items():
@@ -260,10 +217,6 @@ def _fact_features(query: Query, candidate: Candidate, matcher: Matcher) -> list
             fact, _, verdict = name.rpartition("_")
             (candidate.conflicts if verdict == "conflicts" else candidate.agrees).append(fact)
     return list(values.values())
-
-
-def _digits(address: str) -> str:
-    return "".join(character for character in normalise_name(address) if character.isdigit())
 
 
 def _compare_codes(query: Query, theirs: str, branch: bool, values: dict[str, float]) -> None:

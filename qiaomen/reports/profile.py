@@ -262,7 +262,14 @@ def _verdict(
     best = max(active, key=lambda row: (row["value"] or 0, row["published_on"] or dt.date.min), default=None)
     why = ""
     if best is not None:
-        why = f"{day(best['occurred_on'] or best['published_on'])} {best['title']}{money(best['amount_cny'])}".strip()
+        title, on = sections.event_title(subject, best), day(best["occurred_on"] or best["published_on"])
+        amount = money(best["amount_cny"])
+        why = joined(
+            "" if on in title else on,
+            title,
+            f"（{amount}）" if amount and amount not in title else "",
+            by=" ",
+        )
     what = f"首推{products[0].name}" if products else ""
     through = ways_in[0].wording if ways_in else ""
     caution = f"注意：{grounds[0].text}" if light == "amber" else ""

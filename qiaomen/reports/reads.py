@@ -39,10 +39,12 @@ class ProfileReads(Protocol):
 
 
 class FileReads:
-    """Look-ups that open the files each time."""
+    """Look-ups in the files; what was found once is kept, as a generation never changes."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        self._opened: dict[str, Any] = {}
+        self._found: dict[tuple[str, str, int | str], list[dict[str, Any]]] = {}
 
     @property
     def number(self) -> int:
@@ -56,17 +58,23 @@ class FileReads:
 
     def rows(self, table: Table, column: str, value: int | str) -> list[dict[str, Any]]:
         """Return the rows whose column has the value."""
+        key = (table.name, column, value)
+        if key not in self._found:
+            self._found[key] = self._look(table, column, value)
+        return list(self._found[key])
+
+    def _look(self, table: Table, column: str, value: int | str) -> list[dict[str, Any]]:
         import pyarrow.dataset as ds
 
-        files = [str(path) for path in self._snapshot.files(table.name)]
-        if not files:
-            return []
-        found = ds.dataset(files, format="parquet")
-        present = [name for name in table.names if name in found.schema.names]
+        if table.name not in self._opened:
+            files = [str(path) for path in self._snapshot.files(table.name)]
+            self._opened[table.name] = ds.dataset(files, format="parquet") if files else None
+        opened = self._opened[table.name]
+        present = [name for name in table.names if opened is not None and name in opened.schema.names]
         if column not in present:
             return []
-        rows = found.to_table(columns=present, filter=ds.field(column) == value)
-        return table.conform(rows).to_pylist() if rows.num_rows else []
+        found = opened.to_table(columns=present, filter=ds.field(column) == value)
+        return table.conform(found).to_pylist() if found.num_rows else []
 
     def arrays(self, name: str) -> Mapping[str, npt.NDArray[Any]]:
         """Open arrays of the generation."""

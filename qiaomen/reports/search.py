@@ -22,7 +22,8 @@ from qiaomen.vocab import normalise_code
 Arrays = dict[str, npt.NDArray[Any]]
 Ints = npt.NDArray[np.int64]
 KINDS: Final = ("legal", "short", "former", "mention")
-_LOOKED_AT: Final = 3000
+_LOOKED_AT: Final = 800
+_SEVERAL_READINGS: Final = frozenset("重长行厦朝乐都六蚌单尉曾解盖查翟调传降石车藏晟")
 _SHIFT: Final = np.uint64(21)
 _CODE_LENGTH: Final = 4
 """From so many characters on, digits and letters are tried as the beginning of a credit code."""
@@ -103,14 +104,15 @@ def _pairs_of(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray
 def initials(names: Iterable[str]) -> list[str]:
     """Return the first letters of each name's pinyin, lower case; other characters stay.
 
-    A name with a character of several readings (重庆, 银行) is read as a phrase, all others character by character.
+    A name with a character of several common readings (重庆, 银行) is read as a phrase, all others by character.
     """
     from pypinyin import Style, lazy_pinyin
 
     out = []
     for name in names:
-        letters = [_letters(character) for character in name]
-        if any(len(letter) > 1 for letter in letters):
+        if _SEVERAL_READINGS.isdisjoint(name):
+            letters = [_letter(character) for character in name]
+        else:
             letters = [part[:1] for part in lazy_pinyin(name, style=Style.FIRST_LETTER, errors=_each)]
         out.append("".join(letters).lower() if len(letters) == len(name) else name.lower())
     return out
@@ -122,13 +124,12 @@ def _each(run: str) -> Any:
 
 
 @lru_cache(maxsize=65536)
-def _letters(character: str) -> str:
-    """Return the possible first letters of a character's pinyin; the character itself where it has none."""
+def _letter(character: str) -> str:
+    """Return the first letter of a character's usual reading; the character itself where it has none."""
     from pypinyin import Style, pinyin
 
-    found = pinyin(character, style=Style.FIRST_LETTER, heteronym=True, errors=_each)
-    letters = sorted({item[:1] for item in found[0] if item}) if found else []
-    return "".join(letters) or character
+    found = pinyin(character, style=Style.FIRST_LETTER, errors=_each)
+    return str(found[0][0])[:1] if found and found[0] else character
 
 
 def search_companies(arrays: Mapping[str, npt.NDArray[Any]], text: str, limit: int = 20) -> list[Hit]:

@@ -14,7 +14,15 @@ from qiaomen.chains import CHAIN_NODES, COMPANY_GOODS, COMPANY_NODES
 from qiaomen.customers import DEALINGS, OUTCOMES
 from qiaomen.dispatch import BLACKLIST_RECORDS, TaskFilter, list_tasks
 from qiaomen.parks import PARK_RESIDENTS, PARKS
-from qiaomen.registry import COMPANY_CHANGES, COMPANY_NAMES, COMPANY_RECORDS, COMPANY_REFS, PERSONS, RELATIONS
+from qiaomen.registry import (
+    COMPANY_CHANGES,
+    COMPANY_NAMES,
+    COMPANY_RECORDS,
+    COMPANY_REFS,
+    PERSONS,
+    RELATIONS,
+    normalise_name,
+)
 from qiaomen.reports.model import DataDate, Line
 from qiaomen.reports.trades import name_of
 from qiaomen.reports.words import joined, money, percent
@@ -81,12 +89,20 @@ def timeline(subject: Subject, events: list[dict[str, Any]]) -> tuple[Line, ...]
     return tuple(lines[:TIMELINE_LENGTH])
 
 
+def event_title(subject: Subject, row: dict[str, Any]) -> str:
+    """Return the kind and title of an event without the company's own name, which stands above the page."""
+    title, kind = row["title"] or "", subject.words.kind(row["kind"])
+    head, colon, rest = title.partition("：")
+    if colon and normalise_name(head) == subject.row["name_norm"]:
+        title = rest
+    return title if kind in title else joined(kind, title, by="：")
+
+
 def _event_line(subject: Subject, row: dict[str, Any]) -> Line:
     grade = GRADE_LABELS.get(row["grade"] or "", "")
     status = {"expired": "已过期", "ended": "已结束"}.get(row["status"] or "", "")
     return Line(
-        text=joined(subject.words.kind(row["kind"]), row["title"], by="：")
-        + _note(grade and f"价值{grade}", status),
+        text=event_title(subject, row) + _note(grade and f"价值{grade}", status),
         evidence=row["evidence"] or "",
         on=row["occurred_on"] or row["published_on"],
         amount_cny=row["amount_cny"],

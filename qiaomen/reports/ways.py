@@ -67,12 +67,9 @@ def _points(score: dict[str, Any] | None) -> tuple[Line, ...]:
         return ()
     lines = []
     for item in json.loads(score["reasons"]):
-        value, points = item.get("value"), item.get("points") or 0
-        shown = f"{value:g}" if isinstance(value, int | float) else value
-        unknown = value is None and item.get("indicator") not in {"base", "rest", "other"}
-        text = (
-            item.get("label", "") if unknown else joined(item.get("label"), shown, f"{points:+g} 分", by=" ")
-        )
+        unknown = item.get("value") is None and item.get("indicator") not in {"base", "rest"}
+        label = item.get("label", "")
+        text = label if unknown else f"{label} {item.get('points') or 0:+g} 分"
         lines.append(
             Line(text=text, evidence=f"评分卡 {score['model']}", kind="missing" if unknown else "point")
         )
