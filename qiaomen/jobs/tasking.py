@@ -6,7 +6,6 @@ Both can be repeated: a lead seen before changes nothing.
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,7 +51,7 @@ def write_tasks(workspace: Workspace) -> dict[str, int]:
             introductions=snapshot.arrow(INTRODUCTIONS),
             customers=snapshot.arrow(CUSTOMERS),
             generation=snapshot.number,
-            now=datetime.now(UTC),
+            now=workspace.moment,
         )
     return asdict(result)
 

@@ -158,7 +158,7 @@ def recycle(workspace: Workspace) -> dict[str, int]:
     with writing(workspace.sql) as connection:
         viewer = local_analyst(connection, now)
         moved = dispatch.recycle_overdue(
-            viewer, connection, now, deadlines=dispatch.load_deadlines(workspace.overlay)
+            viewer, connection, workspace.moment, deadlines=dispatch.load_deadlines(workspace.overlay)
         )
         drop_expired_sessions(connection, now)
     return {"pooled": moved.pooled, "recycled": moved.recycled, "escalated": moved.escalated}

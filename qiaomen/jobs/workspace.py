@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from qiaomen.settings import FILE_NAME, Settings, read_settings
 from qiaomen.vocab import InputRejected, Unavailable
@@ -45,6 +46,12 @@ class Workspace:
     def as_of(self) -> date:
         """The business date."""
         return self.settings.today()
+
+    @property
+    def moment(self) -> datetime:
+        """Now, on the business date: a workspace with a fixed date does its work on that day, so that it does not age."""
+        zone = ZoneInfo(self.settings.time_zone)
+        return datetime.combine(self.as_of, datetime.now(zone).timetz())
 
     @cached_property
     def lake(self) -> Lake:

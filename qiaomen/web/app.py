@@ -31,6 +31,7 @@ from qiaomen.web.reading import Readings
 from qiaomen.web.rendering import STATIC
 from qiaomen.web.security import install_headers
 from qiaomen.web.visit import BankNames, Site
+from qiaomen.web.warming import warm
 
 PAGES = (
     entry,
@@ -53,7 +54,7 @@ PAGES = (
 
 
 def create_app(workspace: Workspace) -> FastAPI:
-    """Build the application; nothing is read from the lake before the first request."""
+    """Build the application; the newest generation is read ahead in the background."""
     app = FastAPI(
         title="敲门 Qiaomen",
         version="1",
@@ -64,10 +65,11 @@ def create_app(workspace: Workspace) -> FastAPI:
     )
     app.state.site = Site(
         workspace=workspace,
-        readings=Readings(workspace),
+        readings=Readings(workspace, warm),
         labels=Labels.read(workspace.overlay),
         names=BankNames(workspace.sql),
     )
+    app.state.site.readings.current()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for page in PAGES:
         app.include_router(page.router, include_in_schema=False)

@@ -103,7 +103,7 @@ class LeadCard:
     no_introduction: str
     reach_href: str
     product: str
-    product_reason: str
+    product_reason: Evidence | None
     opening: str
     admission: Chip
     grounds: str
@@ -144,7 +144,7 @@ def task_card(visit: Visit, task: Task) -> TaskCard:
         full_name=task.company_name,
         href=f"/companies/{task.company_id}",
         chips=tier_chip(task.tier) or (customer_chip(task.is_customer),),
-        why_now=task.why_now,
+        why_now=visit.labels.plain(task.why_now, task.company_name),
         product=visit.labels.product(task.product),
         amount=formats.money(landed / 100) if landed else "",
         remaining=left(task, visit.moment),
@@ -190,7 +190,7 @@ def lead_card(visit: Visit, task: Task, tone: str, introduction: str) -> LeadCar
             Chip(STATE_SHORT[task.state]),
         ),
         tone=tone,
-        why_now=task.why_now,
+        why_now=visit.labels.plain(task.why_now, task.company_name),
         evidence=Evidence.parse(opportunity["evidence"]) if opportunity else None,
         introduction=introduction or task.who,
         no_introduction="本行存量客户，直接联系"
@@ -198,7 +198,7 @@ def lead_card(visit: Visit, task: Task, tone: str, introduction: str) -> LeadCar
         else "暂无可引荐的客户，可从园区或协会入手",
         reach_href="" if task.is_customer else f"/reach/{task.company_id}",
         product=visit.labels.product(task.product),
-        product_reason=reason or "",
+        product_reason=Evidence.parse(visit.labels.plain(reason or "", task.company_name)),
         opening=task.script,
         admission=Chip("准入通过", "green"),
         grounds="",

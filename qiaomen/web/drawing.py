@@ -12,10 +12,11 @@ from qiaomen.vocab import RELATION_LABELS
 from qiaomen.web import formats
 from qiaomen.web.firms import brief
 
-LAYER_WIDTH: Final = 230
-ROW_HEIGHT: Final = 104
-LEAST_HEIGHT: Final = 330
-MARGIN_X: Final = 96
+DRAWN_WIDTH: Final = 600
+LEAST_LAYER: Final = 150
+ROW_HEIGHT: Final = 88
+LEAST_HEIGHT: Final = 300
+MARGIN_X: Final = 88
 MARGIN_TOP: Final = 14
 LABEL_AT: Final = 0.4
 LONGEST_NAME: Final = 12
@@ -30,6 +31,7 @@ class Vertex:
     radius: int
     kind: str
     label: str
+    second: str
     title: str
     href: str
     paths: str
@@ -151,7 +153,8 @@ def draw(paths: list[Path]) -> Drawing | None:
         return None
     layout = layout_paths(paths)
     tallest = max(Counter(node.layer for node in layout.nodes).values())
-    width = 2 * MARGIN_X + LAYER_WIDTH * max(1, layout.layers - 1)
+    gaps = max(1, layout.layers - 1)
+    width = 2 * MARGIN_X + max(DRAWN_WIDTH, LEAST_LAYER * gaps)
     height = max(LEAST_HEIGHT, ROW_HEIGHT * tallest + 40)
     at_node, at_hop = members(paths)
 
@@ -174,7 +177,7 @@ def _summary(paths: list[Path], layout: Layout) -> str:
 
 def _vertex(laid: LaidNode, spot: tuple[float, float], paths: set[int]) -> Vertex:
     kind = kind_of(laid)
-    name = laid.node.name if laid.node.hidden else brief(laid.node.name)
+    name, _, second = laid.node.name.partition("（") if laid.node.hidden else (brief(laid.node.name), "", "")
     label = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
     href = f"/companies/{laid.node.id}" if laid.node.type == "company" and laid.node.id is not None else ""
     radius = 20 if kind in {"target", "customer", "hidden"} else 14
@@ -184,6 +187,7 @@ def _vertex(laid: LaidNode, spot: tuple[float, float], paths: set[int]) -> Verte
         radius,
         kind,
         label,
+        f"（{second}" if second else "",
         laid.node.name,
         href,
         " ".join(map(str, sorted(paths))),

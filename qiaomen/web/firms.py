@@ -78,7 +78,7 @@ def firm_of(reading: Reading, labels: Labels, row: Record) -> Firm:
         status=row["status"] or "",
         founded_on=row["founded_on"],
         capital_cny=row["capital_cny"],
-        industry=row["industry_name"] or "",
+        industry=row["industry_name"] or labels.industry(row["industry_code"]),
         is_customer=customer is not None,
         institution_code=(customer or {}).get("institution_code") or "",
         manager_no=(customer or {}).get("manager_no") or "",

@@ -128,8 +128,10 @@ class Reading:
 class Readings:
     """Hands out the newest generation."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, warm: Callable[[Reading], None] | None = None) -> None:
+        """``warm`` reads ahead in the background whenever a new generation is taken up."""
         self._workspace = workspace
+        self._warm = warm
         self._held: Reading | None = None
         self._lock = threading.Lock()
 
@@ -143,4 +145,8 @@ class Readings:
                 held = self._held
                 if held is None or held.number != snapshot.number or held.as_of != as_of:
                     held = self._held = Reading(snapshot, as_of)
+                    if self._warm is not None:
+                        threading.Thread(
+                            target=self._warm, args=(held,), name="read-ahead", daemon=True
+                        ).start()
         return held

@@ -138,8 +138,7 @@ class Visit:
     @property
     def moment(self) -> dt.datetime:
         """Now, on the business date: a workspace with a fixed date does its work on that day."""
-        clock = now().astimezone(SHANGHAI)
-        return dt.datetime.combine(self.as_of, clock.timetz())
+        return self.site.workspace.moment
 
     @property
     def unit_code(self) -> str:

@@ -344,7 +344,7 @@ def chain_view(visit: Visit, code: str, node: str, region: str, number: int) -> 
     reading = visit.reading
     view = reading.once(read_atlas, code, region)
     everywhere = reading.once(read_atlas, code, "")
-    gaps = {gap.node_code: gap for gap in view.gaps}
+    gaps = {gap.node_code: gap for gap in view.gaps[:GAP_ROWS]}
     named = {item.node_code: item.node_name for stage in view.stages for item, _ in walk(stage.nodes)}
     chosen = node if node in named else ""
     listed, screen = listing(visit, view, chosen, region, number)

@@ -158,9 +158,9 @@ def landed_figure(row: FunnelRow | None) -> Figure:
 
 def incremental(found: Comparison) -> Figure:
     """Firms won beyond what the control group would have given; nothing while it is too small to tell."""
-    if found.difference is None:
+    if found.difference is None or not found.treated_responses + found.control_responses:
         note = f"处理 {found.treated_firms:,} 户，对照 {found.control_firms:,} 户"
-        return Figure("净增落地", "", note=note, none="对照样本不足，暂不能判断")
+        return Figure("净增落地", "", note=note, none="尚无回应，暂不能判断")
     won = found.difference * found.treated_firms
     note = f"每百户 {found.difference * 100:+.1f}，95% 区间 {(found.low or 0) * 100:+.1f} 至 {(found.high or 0) * 100:+.1f}"
     return Figure("净增落地", f"{won:+,.0f}", "户", note)

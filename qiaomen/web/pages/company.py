@@ -17,6 +17,7 @@ from qiaomen.vocab import STATE_LABELS, TaskState
 from qiaomen.web import formats
 from qiaomen.web.cards import STATE_SHORT
 from qiaomen.web.cells import Cell, Chip, ColumnView, Evidence, TableView, table, tier_chip
+from qiaomen.web.labels import Labels
 from qiaomen.web.visit import Visit, signed_in
 
 LIGHTS: Final = {
@@ -68,6 +69,7 @@ class CompanyView:
     """The whole page."""
 
     profile: CompanyProfile
+    verdict: str
     light: tuple[str, str, str]
     chips: tuple[Chip, ...]
     facts: tuple[tuple[str, str], ...]
@@ -101,7 +103,14 @@ def block(key: str, title: str, lines: Sequence[Line], empty: str, hint: str = "
     return Block(key, title, views[:LONG], views[LONG:], empty, hint)
 
 
-def moments(lines: Sequence[Line]) -> tuple[Moment, ...]:
+def said(labels: Labels, text: str, name: str) -> str:
+    """Say a statement of the company's own page without repeating its name or the kind before the title."""
+    plain = labels.plain(text, name)
+    kind, colon, rest = plain.partition("：")
+    return rest if colon and rest.startswith(kind) else plain
+
+
+def moments(labels: Labels, lines: Sequence[Line], name: str) -> tuple[Moment, ...]:
     """Lay out the timeline."""
     tones: dict[str, Chip] = {
         "warning": Chip("预警", "amber"),
@@ -109,7 +118,12 @@ def moments(lines: Sequence[Line]) -> tuple[Moment, ...]:
         "retention": Chip("留存", "violet"),
     }
     return tuple(
-        Moment(formats.day(line.on), line.text, Evidence.parse(line.evidence), tones.get(line.kind))
+        Moment(
+            formats.day(line.on),
+            said(labels, line.text, name),
+            Evidence.parse(line.evidence),
+            tones.get(line.kind),
+        )
         for line in lines
     )
 
@@ -150,7 +164,7 @@ def date_table(rows: Sequence[DataDate]) -> TableView:
     return table(columns, rows, caption="数据来源与日期", empty="没有来源记录")
 
 
-def facts(profile: CompanyProfile) -> tuple[tuple[str, str], ...]:
+def facts(labels: Labels, profile: CompanyProfile) -> tuple[tuple[str, str], ...]:
     """The facts beside the name; an unknown one is left out."""
     head = profile.head
     customer = head.customer
@@ -161,7 +175,7 @@ def facts(profile: CompanyProfile) -> tuple[tuple[str, str], ...]:
         ("注册资本", formats.money(head.capital_cny) if head.capital_cny is not None else ""),
         ("法定代表人", head.legal_representative or ""),
         ("企业类型", head.org_type or ""),
-        ("行业", head.industry or ""),
+        ("行业", trade(labels, head.industry)),
         ("地区", head.region),
         ("地址", head.address or ""),
         ("参保人数", f"{head.employees:,} 人" if head.employees is not None else ""),
@@ -178,6 +192,16 @@ def facts(profile: CompanyProfile) -> tuple[tuple[str, str], ...]:
             ("最近联系", formats.day(customer.last_contact_on) if customer.last_contact_on else ""),
         ]
     return tuple((label, value) for label, value in pairs if value)
+
+
+def trade(labels: Labels, text: str | None) -> str:
+    """Say a trade in words where the record has only its code."""
+    words = (text or "").split()
+    return (
+        f"{labels.industry(words[0])}（{words[0]}）"
+        if len(words) == 1 and words[0][:1].isascii()
+        else text or ""
+    )
 
 
 def chips(profile: CompanyProfile) -> tuple[Chip, ...]:
@@ -238,14 +262,17 @@ INDEX: Final = (
 )
 
 
-def company_view(profile: CompanyProfile, tasks: tuple[tuple[str, str, str], ...]) -> CompanyView:
+def company_view(
+    labels: Labels, profile: CompanyProfile, tasks: tuple[tuple[str, str, str], ...]
+) -> CompanyView:
     """Lay out the page."""
-    timeline = moments(profile.timeline)
+    timeline = moments(labels, profile.timeline, profile.head.name)
     return CompanyView(
         profile=profile,
+        verdict=labels.plain(profile.verdict, profile.head.name),
         light=LIGHTS[profile.head.light],
         chips=chips(profile),
-        facts=facts(profile),
+        facts=facts(labels, profile),
         grounds=tuple(line_view(line) for line in profile.head.grounds),
         timeline=timeline[:LONG],
         later=timeline[LONG:],
@@ -278,5 +305,5 @@ def show(visit: Annotated[Visit, Depends(signed_in)], company_id: int) -> Respon
                 )
                 for task in found.tasks
             )
-    view = company_view(profile, tasks)
+    view = company_view(visit.labels, profile, tasks)
     return visit.render("company.html", key="", title=profile.head.name, view=view)

@@ -25,6 +25,8 @@ from qiaomen.web.visit import Visit, signed_in
 
 PAGE_SIZE: Final = 30
 ORIGIN_LABELS: Final = {"opportunity": "商机", "long_list": "长名单", "retention": "留存", "expiry": "到期"}
+# A lead joined to a better one of the same firm is no rejection.
+JOINED: Final = "joined"
 EXPLAINED: Final = {
     "pending": "最近一次运行分配好的线索，按优先级",
     "preview": "每个机构分到多少、人均多少；同一企业只算一户",
@@ -94,7 +96,7 @@ def rejected(reading: Reading) -> list[Record]:
     return [
         {**row, "region_code": regions.get(row["company_id"]) or ""}
         for row in reading.table(LEADS).to_pylist()
-        if not row["admitted"]
+        if not row["admitted"] and row["rules"] != JOINED
     ]
 
 
@@ -138,7 +140,7 @@ def lead_rows(visit: Visit, rows: Iterable[Record]) -> list[LeadRow]:
             origin=ORIGIN_LABELS.get(row["origin"], ""),
             product=visit.labels.product(row["product"]),
             priority=row["priority"] or 0.0,
-            why_now=row["why_now"] or "",
+            why_now=visit.labels.plain(row["why_now"] or "", by_number[row["company_id"]].name),
             branch_code=row.get("branch_code") or "",
             sub_branch_code=row.get("sub_branch_code") or "",
             manager_no=row.get("manager_no") or "",

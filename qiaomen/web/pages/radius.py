@@ -26,7 +26,7 @@ from qiaomen.web.visit import Visit, signed_in
 
 Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
-DOTS: Final = 1500
+DOTS: Final = 2500
 LISTED: Final = 40
 DISTRICTS: Final = 60
 EARTH_M: Final = 6_371_000.0
@@ -145,6 +145,15 @@ def districts(reading: Reading, names: tuple[tuple[str, str], ...]) -> list[dict
     ]
 
 
+def opening_zoom(reading: Reading) -> float:
+    """Zoom at which a radius of five kilometres fills about a third of the picture."""
+    places = reading.once(located)
+    if not len(places.lat):
+        return 1.0
+    height_m = float(np.ptp(places.lat)) * 111_000
+    return round(min(24.0, max(1.0, height_m / 30_000)), 2)
+
+
 def dots(reading: Reading) -> dict[str, list[list[Any]]]:
     """The most promising companies of both sorts as [lon, lat, priority, name, number]."""
     places = reading.once(located)
@@ -215,7 +224,7 @@ def map_data(visit: Visit) -> dict[str, Any]:
         "districts": reading.once(districts, names),
         "outlets": marks,
         "parks": parks,
-        "zoom": 2.2,
+        "zoom": reading.once(opening_zoom),
         **reading.once(dots),
     }
 

@@ -15,7 +15,7 @@ from qiaomen.bank import Action, scope_of
 from qiaomen.customers import CUSTOMERS, answer_ask, ask_referral
 from qiaomen.reach import REACH, Path, explain, load_wording, word_path
 from qiaomen.store import writing
-from qiaomen.vocab import RELATION_LABELS, NotFound
+from qiaomen.vocab import RELATION_LABELS, NotFound, RelationKind
 from qiaomen.web import formats
 from qiaomen.web.cells import Cell, Chip, ColumnView, Page, TableView, table
 from qiaomen.web.choices import Option
@@ -116,6 +116,8 @@ def warm_rows(visit: Visit) -> list[Record]:
     near = reach.filter(
         pc.is_in(reach.column("customer_id"), value_set=inside.column("company_id").combine_chunks())
     )
+    # A branch office of a customer needs no introduction to its own parent.
+    near = near.filter(pc.not_equal(near.column("first_kind"), RelationKind.BRANCH_OF.value))
     if not near.num_rows:
         return []
     rank = visit.reading.once(ranks)[near.column("company_id").to_numpy()]

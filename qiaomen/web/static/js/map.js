@@ -44,7 +44,7 @@ async function start() {
     if (!shown[kind]) return [];
     return data[kind].map((one) => {
       const near = metres([state.lon, state.lat], one) <= state.radius;
-      return { value: one, name: one[3], symbolSize: near ? 5 + (one[2] ?? 0) / 18 : 4, itemStyle: { opacity: near ? 0.95 : 0.32 } };
+      return { value: one, name: one[3], symbolSize: near ? 4 + (one[2] ?? 0) / 20 : 4, itemStyle: { opacity: near ? 0.9 : 0.3 } };
     });
   }
 
@@ -76,8 +76,8 @@ async function start() {
         }),
       },
       { id: "parks", type: "scatter", coordinateSystem: "geo", symbol: "rect", symbolSize: 9, z: 3, itemStyle: { color: colour("series-5") }, data: shown.parks ? data.parks.map((one) => ({ value: one, name: one[3] })) : [] },
-      { id: "prospects", type: "scatter", coordinateSystem: "geo", z: 4, itemStyle: { color: colour("series-2"), borderColor: colour("surface"), borderWidth: 0.8 }, data: points("prospects") },
-      { id: "customers", type: "scatter", coordinateSystem: "geo", z: 5, itemStyle: { color: colour("series-1"), borderColor: colour("surface"), borderWidth: 0.8 }, data: points("customers") },
+      { id: "prospects", type: "scatter", coordinateSystem: "geo", z: 5, itemStyle: { color: colour("series-2"), borderColor: colour("surface"), borderWidth: 0.8 }, data: points("prospects") },
+      { id: "customers", type: "scatter", coordinateSystem: "geo", z: 4, itemStyle: { color: colour("series-1"), borderColor: colour("surface"), borderWidth: 0.8 }, data: points("customers") },
       {
         id: "outlets",
         type: "scatter",
@@ -87,7 +87,7 @@ async function start() {
         z: 8,
         itemStyle: { color: colour("series-4") },
         label: { show: true, position: "right", formatter: "{b}", color: colour("ink"), fontWeight: 600, fontSize: 12, backgroundColor: colour("surface"), padding: [2, 5], borderRadius: 4 },
-        labelLayout: { moveOverlap: "shiftY" },
+        labelLayout: { hideOverlap: true },
         data: data.outlets.map((one) => ({ value: one, name: one[3] })),
       },
     ];
