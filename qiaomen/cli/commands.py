@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -233,7 +233,7 @@ def tasks(
         states=task_states(state),
         manager_no=manager or None,
         text=text,
-        due_before=datetime.now(UTC) if overdue else None,
+        due_before=workspace.moment if overdue else None,
     )
     show_tasks(workspace, _viewer(workspace, user, "tasks"), filters, institution, limit, as_json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from qiaomen.cli.opening import institution_words, of_generation, one_company, with_results
@@ -215,7 +215,7 @@ def show_tasks(
 
     require(viewer, Action.SEE_TASKS)
     items, firms, tasks = _tasks(workspace, viewer, filters, institution, limit)
-    now = datetime.now(UTC)
+    now = workspace.moment
     if as_json:
         listed = [{**asdict(task), "overdue": task.overdue(now)} for task in tasks]
         print_json({"items": items, "firms": firms, "tasks": listed})

@@ -1,0 +1,87 @@
+"""Writes ``docs/cli/README.md`` from the commands themselves; a test keeps the file equal to it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import typer
+
+ENGLISH: Final = {
+    "init": "Make a workspace; `--demo` writes the made-up bank's input files into `inbox/`, nothing is loaded.",
+    "load": "Load files. Every row lands, is a repeat, or is in `rejects` with file, line, column and reason.",
+    "run": "Run every step from matching to tasks. Stopped anywhere, the same command finishes the work.",
+    "screen": "List the companies for which an expression is true, with what each condition rests on.",
+    "company": "Everything about one company that the viewer may see: the record of page and API.",
+    "reach": "The best paths from a company to the bank's customers, with wording and evidence.",
+    "opportunities": "List opportunities; what only the bank's own books know stays within the viewer's scope.",
+    "tasks": "List the tasks that the viewer may see.",
+    "rejects": "List input rows that were not accepted.",
+    "serve": "Serve the pages. Standard output gets one line, the address, once they answer.",
+    "work": "Do queued jobs, deliver the outbox, recycle overdue tasks.",
+    "demo": "init --demo, load, run, logins, serve; what is done already is left as it is.",
+}
+HEAD: Final = """# Command line / 命令行
+
+`qiaomen --workspace DIR COMMAND`; the workspace may also be named by `QIAOMEN_WORKSPACE` (default `workspace`).
+工作区用 `--workspace` 或环境变量 `QIAOMEN_WORKSPACE` 指定，默认为当前目录下的 `workspace`。
+
+| exit code / 退出码 | meaning / 含义 |
+| --- | --- |
+| 0 | done / 完成（有被拒行也是 0，除非 `load --strict`） |
+| 1 | failed, or stopped by a signal / 失败，或被信号停止 |
+| 2 | refused: input, rights or usage / 拒绝：输入、权限或用法有误 |
+
+With `--json` standard output holds exactly one JSON document, as declared in `<command>.json` here; an error is one too
+(`error.json`). Progress, hints and errors go to standard error. Reading commands take `--as USER`; without it the viewer is
+the workspace's local analyst. Every look and every export is in the audit log.
+加 `--json` 时标准输出只有一个 JSON 文档，格式见本目录同名文件；出错时为 `error.json`。进度、提示与错误都在标准错误。
+读取类命令可用 `--as USER` 以某位用户的权限查看，默认是本机分析师；每次查看与导出都记入审计日志。
+
+KEY is a credit code, a company number or a name; where it means several companies they are listed and the exit code is 2.
+KEY 为统一社会信用代码、企业编号或名称；对应多家时列出候选，退出码 2。
+"""
+
+
+def reference_page(app: typer.Typer) -> str:
+    """Return the text of the page: every command with its arguments and options."""
+    group: Any = typer.main.get_command(app)
+    parts = [HEAD]
+    for name, command in group.commands.items():
+        usage = " ".join(["qiaomen", name, *(_usage(parameter) for parameter in _shown(command))])
+        parts.append(f"## {name}\n\n{command.help}\n{ENGLISH[name]}\n\n```\n{usage}\n```\n")
+        rows = [_row(parameter) for parameter in _shown(command)]
+        if rows:
+            head = "| argument, option / 参数、选项 | default / 默认 | meaning / 含义 |\n| --- | --- | --- |"
+            parts.append("\n".join([head, *rows]) + "\n")
+        if any("--json" in parameter.opts for parameter in command.params):
+            parts.append(f"JSON: [{name}.json]({name}.json)\n")
+    return "\n".join(parts)
+
+
+def _shown(command: Any) -> list[Any]:
+    return [
+        parameter
+        for parameter in command.params
+        if not getattr(parameter, "hidden", False) and parameter.name != "help"
+    ]
+
+
+def _usage(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        name = parameter.name.upper() + ("..." if parameter.nargs == -1 else "")
+        return name if parameter.required else f"[{name}]"
+    return f"[{parameter.opts[-1]}]" if parameter.is_flag else f"[{parameter.opts[-1]} {_value(parameter)}]"
+
+
+def _value(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _row(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"| `{parameter.name.upper()}` | | {parameter.help or ''} |"
+    names = " / ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    default = parameter.default
+    plain = default is None or default == "" or default is False
+    shown = "" if plain else f"`{'on' if default is True else default}`"
+    return f"| {names} | {shown} | {parameter.help or ''} |"

@@ -1,0 +1,142 @@
+"""Screening on the command line: formats, order, evidence, exports without live formulas, what a viewer may see."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import call
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+def test_wrong_name_shows_the_place_and_the_nearest(ready: Path) -> None:
+    answer = call("screen", "customer & 标签:高新技术企", workspace=ready)
+    assert answer.code == 2
+    line, mark = answer.err.splitlines()[:2]
+    assert line.strip() == "customer & 标签:高新技术企"
+    # 标签: takes five columns of a terminal.
+    assert mark.index("^") == 2 + len("customer & ") + 5
+    assert "高新技术企业" in answer.err
+    assert not answer.out
+
+
+def test_json_form_means_the_same(ready: Path) -> None:
+    as_text = call("screen", "tag:high_tech & !customer", "--json", workspace=ready).document
+    form = json.dumps(as_text["expression_json"])
+    assert call("screen", form, "--json", workspace=ready).document == as_text
+    assert call("screen", "{broken", workspace=ready).code == 2
+
+
+def test_sorted_by_any_field_both_ways(ready: Path) -> None:
+    def values(sort: str) -> list[float]:
+        found = call("screen", "known(capital_cny)", "--json", f"--sort={sort}", workspace=ready).document
+        return [row["capital_cny"] for row in found["companies"]]
+
+    assert values("capital_cny") == sorted(values("capital_cny"))
+    assert values("-capital_cny") == sorted(values("-capital_cny"), reverse=True)
+    wrong = call("screen", "customer", "--sort=colour", workspace=ready)
+    assert wrong.code == 2
+    assert "capital_cny" in wrong.err
+
+
+def test_evidence_of_each_condition(ready: Path) -> None:
+    found = call("screen", "tag:high_tech & region:310000", "--json", workspace=ready).document
+    for row in found["companies"]:
+        assert {item["dimension"] for item in row["evidence"]} == {"tag", "region"}
+        assert all(item["label"] for item in row["evidence"])
+
+
+def test_csv_on_standard_output_and_in_a_file(ready: Path, tmp_path: Path) -> None:
+    answer = call("screen", "customer", "--format", "csv", workspace=ready)
+    rows = list(csv.reader(io.StringIO(answer.out.removeprefix("\ufeff"))))
+    assert rows[0][0] == "企业编号"
+    total = call("screen", "customer", "--json", workspace=ready).document["total"]
+    assert len(rows) == total + 1
+    path = tmp_path / "list.csv"
+    assert call("screen", "customer", "--out", path, workspace=ready).code == 0
+    assert path.read_bytes().decode() == answer.out
+    assert [file.name for file in tmp_path.iterdir()] == ["list.csv"]
+
+
+def test_xlsx_is_written_without_formulas(ready: Path, tmp_path: Path) -> None:
+    from python_calamine import CalamineWorkbook
+
+    path = tmp_path / "list.xlsx"
+    assert call("screen", "customer", "--out", path, workspace=ready).code == 0
+    rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+    assert rows[0][1] == "统一社会信用代码"
+    assert all(len(row[1]) == 18 for row in rows[1:])
+    with zipfile.ZipFile(path) as book:
+        assert not any(b"<f>" in book.read(name) for name in book.namelist() if "sheet" in name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--format", "xlsx"),
+        ("--format", "pdf"),
+        ("--out", "list.docx"),
+    ],
+)
+def test_formats_that_cannot_be(ready: Path, arguments: tuple[str, ...]) -> None:
+    answer = call("screen", "customer", *arguments, workspace=ready)
+    assert answer.code == 2
+    assert "处理办法" in answer.err
+
+
+def test_full_disk_leaves_the_former_file(ready: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "not-a-folder"
+    folder.write_text("x")
+    answer = call("screen", "customer", "--out", folder / "list.csv", workspace=ready)
+    assert answer.code == 1
+    assert "处理办法" in answer.err
+
+
+def test_customers_of_others_stay_unnamed(ready: Path, people: Mapping[str, str]) -> None:
+    whole = call("screen", "customer", "--json", "--limit", 10_000, workspace=ready).document
+    own = call(
+        "screen", "customer", "--json", "--limit", 10_000, "--as", people["manager"], workspace=ready
+    ).document
+    assert own["total"] == whole["total"]
+    hidden = [row for row in own["companies"] if "需申请转介" in row["customer"]]
+    shown = [row for row in own["companies"] if "需申请转介" not in row["customer"]]
+    assert hidden
+    assert shown
+    assert all(item["dimension"] != "customer" for row in hidden for item in row["evidence"])
+    assert all(row["evidence"] for row in shown)
+
+
+def test_who_may_screen_and_export(ready: Path, people: Mapping[str, str], tmp_path: Path) -> None:
+    refused = call("screen", "customer", "--as", people["administrator"], workspace=ready)
+    assert (refused.code, refused.out) == (2, "")
+    export = call(
+        "screen", "customer", "--out", tmp_path / "a.csv", "--as", people["manager"], workspace=ready
+    )
+    assert export.code == 2
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_looks_and_exports_are_in_the_audit_log(
+    ready: Path, people: Mapping[str, str], tmp_path: Path
+) -> None:
+    from datetime import UTC, datetime
+
+    from qiaomen.bank import audit_rows, verify_audit, viewer_by_login
+    from qiaomen.jobs import Workspace
+    from qiaomen.store import reading
+
+    call("screen", "customer", "--out", tmp_path / "a.csv", workspace=ready)
+    call("tasks", "--as", people["manager"], workspace=ready)
+    with reading(Workspace(ready).sql) as connection:
+        administrator = viewer_by_login(connection, people["administrator"], datetime.now(UTC))
+        rows = audit_rows(administrator, connection, limit=3)
+        assert verify_audit(connection).broken_at is None
+    assert [row["action"] for row in rows] == ["cli.tasks", "export", "cli.screen"]
+    assert rows[0]["actor"] == people["manager"]
