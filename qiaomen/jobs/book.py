@@ -15,13 +15,16 @@ from qiaomen.registry import (
     build_match_index,
     match_customers,
 )
+from qiaomen.store import reading
 
 
 def match(run: Run) -> None:
     """Match the customer list to the registry; a decision by a person stands."""
     arrays = build_match_index(run.arrow(COMPANIES), run.arrow(COMPANY_NAMES))
     run.stage.write_arrays("match_index", arrays)
-    matches = match_customers(run.arrow(CUSTOMER_RECORDS), Matcher.open(arrays), None)
+    with reading(run.sql) as connection:
+        decisions = customers.match_decisions(connection)
+    matches = match_customers(run.arrow(CUSTOMER_RECORDS), Matcher.open(arrays), decisions, run.overlay)
     rows = run.write(CUSTOMER_MATCHES, matches)
     outcomes = {item["values"]: item["counts"] for item in pc.value_counts(matches["outcome"]).to_pylist()}
     run.report("match", {"rows": rows, **outcomes})

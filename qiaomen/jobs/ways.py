@@ -6,12 +6,13 @@ import pyarrow as pa
 
 from qiaomen import graph, reach
 from qiaomen.chains import CHAIN_NODES, COMPANY_GOODS, COMPANY_NODES
-from qiaomen.customers import CUSTOMERS
+from qiaomen.customers import CUSTOMERS, asks_made
 from qiaomen.dispatch import ALLOCATIONS, DEFERRED, LEADS
 from qiaomen.jobs.context import Run
 from qiaomen.parks import PARK_RESIDENTS, PARKS
 from qiaomen.reach import INTRODUCTIONS, REACH
 from qiaomen.registry import COMPANIES, PERSONS, RELATIONS
+from qiaomen.store import reading
 from qiaomen.supply import SUPPLY_PAIRS
 
 
@@ -35,8 +36,10 @@ def link(run: Run) -> None:
 
 def near(run: Run) -> None:
     """Find the warmest customer of every company in one pass."""
+    with reading(run.sql) as connection:
+        asks = asks_made(connection)
     reaching = reach.prepare(
-        run.kept["graph"], run.arrow(CUSTOMERS), run.as_of, reach.load_warmth(run.overlay)
+        run.kept["graph"], run.arrow(CUSTOMERS), run.as_of, reach.load_warmth(run.overlay), asks=asks
     )
     run.stage.write_arrays("reaching", reaching.arrays())
     run.kept["reaching"] = reaching
