@@ -14,7 +14,17 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from qiaomen.registry.arrays import Bools, Ints, codes_of, group_starts, present, strings, text, whole
+from qiaomen.registry.arrays import (
+    Bools,
+    Ints,
+    codes_of,
+    group_starts,
+    only_per_key,
+    present,
+    strings,
+    text,
+    whole,
+)
 from qiaomen.registry.names import normalise_names, normalise_short_names, parse_name
 
 MASKED: Final = re.compile(r"[*＊×]{2,}|[xX]{2,}(?=[一-鿿(（])|某{1,}[一-鿿]{0,2}(?:公司|企业)|某某")
@@ -61,6 +71,15 @@ class Clusters:
 def is_masked(name: str) -> bool:
     """Return whether a name is made unreadable by its source, so that equal text does not mean the same company."""
     return MASKED.search(name) is not None
+
+
+def comparable_names(names: pa.Array) -> pa.Array:
+    """Return normal forms of names; a masked name stays as it is, so that it equals nothing but itself."""
+    codes, distinct = codes_of(names)
+    values = distinct.to_pylist()
+    normal = normalise_names(distinct).to_pylist() if values else []
+    kept = [raw if is_masked(raw) else norm or raw for raw, norm in zip(values, normal, strict=True)]
+    return strings(kept).take(pa.array(codes, mask=codes < 0)) if values else names
 
 
 def record_keys(records: pa.Table) -> RecordKeys:
@@ -139,8 +158,26 @@ def cluster_records(keys: RecordKeys) -> Clusters:
     graph = coo_array(
         (np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(keys.size, keys.size)
     )
-    count, labels = connected_components(graph, directed=False)
-    return Clusters(labels.astype(np.int64), int(count), uscc, stock, short, struck, shared)
+    _, labels = connected_components(graph, directed=False)
+    named = (keys.name >= 0) | (uscc >= 0) | (stock >= 0) | (keys.short < 0)
+    labels = _attach_brands(labels.astype(np.int64), short, named)
+    distinct, cluster = np.unique(labels, return_inverse=True)
+    return Clusters(cluster.astype(np.int64), len(distinct), uscc, stock, short, struck, shared)
+
+
+def _attach_brands(labels: Ints, short: Ints, named: Bools) -> Ints:
+    """Join records that know nothing but a brand: to the one company of that short name, else to each other."""
+    brands = np.flatnonzero(~named & (short >= 0))
+    if len(brands) == 0:
+        return labels
+    size = int(short.max()) + 1
+    anchors = np.where(named, labels, -1)
+    only, several = only_per_key(short, anchors, size)
+    first, _ = only_per_key(short[brands], labels[brands], size)
+    target = np.where((only >= 0) & ~several, only, first)
+    joined = labels.copy()
+    joined[brands] = target[short[brands]]
+    return joined
 
 
 def _join_by_code(

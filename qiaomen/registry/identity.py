@@ -25,8 +25,8 @@ from qiaomen.registry.arrays import (
     text,
     whole,
 )
-from qiaomen.registry.clusters import Clusters, RecordKeys, cluster_records, record_keys
-from qiaomen.registry.names import normalise_names, normalise_short_names
+from qiaomen.registry.clusters import Clusters, RecordKeys, cluster_records, comparable_names, record_keys
+from qiaomen.registry.names import normalise_short_names
 from qiaomen.registry.refs import CONFIDENCE, Resolved, resolve_refs
 from qiaomen.registry.survivors import conflicts, located, order_by_worth, surviving_columns
 from qiaomen.registry.tables import COMPANIES, COMPANY_IDS, COMPANY_NAMES, COMPANY_REFS
@@ -218,7 +218,7 @@ def _companies(
     legal = columns["name"]
     fallback = pa.concat_arrays([pa.nulls(count, pa.string()), strings(resolved.stub_names)])
     columns["name"] = pc.coalesce(legal, columns["short_name"], fallback)
-    columns["name_norm"] = pc.coalesce(normalise_names(columns["name"]), columns["name"])
+    columns["name_norm"] = comparable_names(columns["name"])
     columns["origin"] = pc.if_else(pc.is_valid(legal), "registry", "mention")
     for column, codes, values in (
         ("uscc", clusters.uscc, keys.usccs),
@@ -259,7 +259,7 @@ def _names(
         _part(
             companies["company_id"], companies["name"], companies["name_norm"], "legal", companies["origin"]
         ),
-        _part(owner, written, normalise_names(written), "former"),
+        _part(owner, written, comparable_names(written), "former"),
         _part(
             owner.take(former_rows),
             strings([n for _, n in keys.former]),
@@ -294,4 +294,4 @@ def _part(
 def _mentions(resolved: Resolved, rows: Ints, numbers: Ints) -> pa.Table:
     names = strings(resolved.names).take(pa.array(rows)) if len(rows) else strings([])
     owner = pa.array(numbers[resolved.cluster[rows]])
-    return _part(owner, names, normalise_names(names), "mention").filter(pa.array(present(names)))
+    return _part(owner, names, comparable_names(names), "mention").filter(pa.array(present(names)))

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qiaomen.registry.arrays import ints, text, whole
+from qiaomen.registry.clusters import is_masked
 from qiaomen.registry.names import NameParts, parse_name
 from qiaomen.registry.places import short_division_name
 from qiaomen.registry.suspects import comparable_phone
@@ -93,6 +94,8 @@ def build_match_index(companies: pa.Table, company_names: pa.Table) -> Arrays:
             pc.is_in(company_names["kind"], value_set=pa.array(KINDS)),
         )
     )
+    readable = [not is_masked(name or "") for name in named["name_norm"].to_pylist()]
+    named = named.filter(pa.array(readable, pa.bool_()))
     names = [name or "" for name in named["name_norm"].to_pylist()]
     owner = np.searchsorted(numbers, ints(named["company_id"])).astype(np.int32)
     kind = ints(pc.index_in(named["kind"], value_set=pa.array(KINDS))).astype(np.int8)
@@ -116,7 +119,10 @@ def _companies(listed: pa.Table, numbers: npt.NDArray[np.int64]) -> Arrays:
         "organisation_company": coded[by_organisation],
         "region": np.array(region, dtype=np.int32),
     }
-    facts: dict[str, list[Any]] = {"person": text(listed, "legal_representative").to_pylist(), "phone": phones}
+    facts: dict[str, list[Any]] = {
+        "person": text(listed, "legal_representative").to_pylist(),
+        "phone": phones,
+    }
     facts |= {"address": text(listed, "address").to_pylist(), "title": whole(listed["name"]).to_pylist()}
     for name, values in facts.items():
         out[f"{name}_blob"], out[f"{name}_start"] = pack(values)

@@ -25,6 +25,7 @@ from qiaomen.registry.arrays import (
     text,
     whole,
 )
+from qiaomen.registry.clusters import is_masked
 from qiaomen.registry.names import parse_name
 from qiaomen.registry.persons import PERSON_SCHEME, mention_refs, person_names
 from qiaomen.registry.suspects import Oversize, suspected_relations
@@ -187,7 +188,9 @@ def _branches(companies: pa.Table, loaded: pa.Table) -> pa.Table:
     only, several = only_per_key(codes, ints(companies["company_id"]), len(names))
     values = names.to_pylist()
     endings = [
-        index for index, name in enumerate(values) if name and name[-1] in "司行处部所厅厂店院校社室心"
+        index
+        for index, name in enumerate(values)
+        if name and name[-1] in "司行处部所厅厂店院校社室心" and not is_masked(name)
     ]
     parents = strings([parse_name(values[index]).parent or None for index in endings])
     target = look_up(parents, names, np.where(several, -1, only))

@@ -103,7 +103,21 @@ def test_equal_names_join_unless_their_codes_differ():
 
 def test_masked_names_never_join():
     rows = [record("1", name="***电器销售有限公司"), record("2", name="***电器销售有限公司")]
-    assert run(rows).companies.num_rows == 2
+    result = run(rows)
+    assert result.companies.num_rows == 2
+    assert set(result.companies["name_norm"].to_pylist()) == {"***电器销售有限公司"}
+
+
+def test_a_brand_record_joins_the_one_company_of_that_short_name():
+    stock = record("1", stock_code="601211", short_name="国泰君安")
+    brands = [record(str(i), "invest", company_ref="brand:国泰君安", short_name="国泰君安") for i in range(2)]
+    joined = run([stock, *brands], [("brand:国泰君安", "国泰君安")])
+    assert joined.companies.num_rows == 1
+    assert target(joined, "brand:国泰君安")[0] == target(joined, "invest:1")[0] == target(joined, "a:1")[0]
+    twin = record("2", stock_code="600001", short_name="国泰君安")
+    apart = run([stock, twin, *brands], [("brand:国泰君安", "国泰君安")])
+    assert apart.companies.num_rows == 3
+    assert target(apart, "brand:国泰君安") == (None, "ambiguous")
 
 
 def test_stock_code_joins_short_and_full_name_but_not_a_stranger():

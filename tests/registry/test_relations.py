@@ -146,6 +146,8 @@ def test_branch_offices_are_found_by_name():
     found = of_kind(result, "branch_of")
     assert len(found) == 1
     assert found[0]["proven"]
+    masked = [company("1", "***物流有限公司"), company("2", "***物流有限公司***分公司")]
+    assert of_kind(resolve(masked, [])[2], "branch_of") == []
 
 
 def test_shared_contact_data_is_suspicion_and_crowds_are_reported():
