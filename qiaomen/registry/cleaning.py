@@ -63,8 +63,14 @@ def _paragraphs(text: str) -> str | None:
     return "\n".join(line.rstrip() for line in plain.split("\n")).strip() or None
 
 
+_BRACKETS: Final = str.maketrans("()", "（）")
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
+
+
 def _name(text: str) -> str | None:
-    return _text(unicodedata.normalize("NFKC", text))
+    plain = _text(unicodedata.normalize("NFKC", text))
+    # Registered Chinese names are written with full-width brackets; NFKC narrows them.
+    return plain.translate(_BRACKETS) if plain and _HAN.search(plain) else plain
 
 
 def _code(text: str) -> str | None:
@@ -246,7 +252,7 @@ CLEANERS: Final[dict[str, Cleaner]] = {
     "verbatim": _plain("string", "原样保留，不去空白", _verbatim),
     "text": _plain("string", "去首尾空白与不可见字符，连续空白并作一个", _text),
     "paragraphs": _plain("string", "保留换行的正文", _paragraphs),
-    "name": _plain("string", "名称：全角半角归一（NFKC），去空白", _name),
+    "name": _plain("string", "名称：全角半角归一（NFKC，中文名称用全角括号），去空白", _name),
     "code": _plain("string", "编号：去空白；被存成科学计数的长号码不接受", _code),
     "uscc": _plain("string", "统一社会信用代码：归一并核对 GB 32100 校验位", _uscc),
     "stock_code": _plain("string", "股票代码：300729.SZ、sh.600000、301079 都得六位数字", _stock_code),

@@ -148,7 +148,7 @@ def test_boards(code: str, board: str) -> None:
 @pytest.mark.parametrize(
     ("step", "text", "value"),
     [
-        ("name", "\u00a0上海（敲门）\u3000有限公司\u200b ", "上海(敲门) 有限公司"),
+        ("name", "\u00a0上海（敲门）\u3000有限公司\u200b ", "上海（敲门） 有限公司"),
         ("text", "光纤复合\n架空地线\n", "光纤复合 架空地线"),
         ("text", "&nbsp;", None),
         ("code", " ＡＢ 12\u3000", "AB12"),

@@ -31,7 +31,7 @@ def test_a_company_lands_cleaned(tmp_path: Path) -> None:
     landed = lake.rows("company_records")[0]
     assert landed["company_ref"] == "no:1"
     assert landed["uscc"] == GOOD_CODE
-    assert landed["name"] == "上海(某某) 有限公司"
+    assert landed["name"] == "上海（某某） 有限公司"
     assert (landed["capital_cny"], landed["capital_text"]) == (5e6, "500万元人民币")
     assert landed["founded_on"] == date(2014, 3, 12)
     assert (landed["source"], landed["line"], landed["load_id"]) == ("companies", 2, "L1")
@@ -62,7 +62,7 @@ def test_references_take_the_first_that_is_right(tmp_path: Path) -> None:
     ]
     result = lake.load(write_csv(tmp_path / "company_goods.csv", rows))
     refs = [row["company_ref"] for row in lake.rows("company_goods_records")]
-    assert sorted(refs) == sorted([f"uscc:{GOOD_CODE}", "no:7", "name:甲(上海)有限公司", "name:乙有限公司"])
+    assert sorted(refs) == sorted([f"uscc:{GOOD_CODE}", "no:7", "name:甲（上海）有限公司", "name:乙有限公司"])
     rejects = {row["line"]: row["reason"] for row in result.rejects.to_pylist()}
     assert set(rejects) == {6, 7}
     assert "校验位" in rejects[6]
