@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from qiaomen.demo import bank, dealings, events, lists, outcomes, people, plant, texts, trade, words
+from qiaomen.demo import bank, events, lists, people, plant, texts, trade, words
 from qiaomen.demo.companies import Companies, Node, make_companies
+from qiaomen.demo.dealings import Dealings, Flows, make_dealings, make_flows
+from qiaomen.demo.outcomes import Outcomes, ResponseModel, make_outcomes
 
 DEMO_AS_OF: Final = date(2026, 6, 30)
 SEED: Final = 20260630
@@ -44,10 +46,10 @@ class City:
     announcements: texts.Announcements
     staff: bank.Staff
     customers: lists.CustomerList
-    dealings: dealings.Dealings
-    flows: dealings.Flows
-    outcomes: outcomes.Outcomes
-    response: outcomes.ResponseModel
+    dealings: Dealings
+    flows: Flows
+    outcomes: Outcomes
+    response: ResponseModel
     known_paths: list[plant.KnownPath]
     operators: list[int]
     blacklisted: list[int]
@@ -68,7 +70,7 @@ def draw_city(nodes: list[Node], kind_names: dict[str, str], size: Size, seed: i
     loose = {path.prospect for path in known_paths}
     listed = events.make_lists(rngs[6], companies, as_of)
     feed = events.make_feed(rngs[7], companies, kind_names, size.events, as_of)
-    response = outcomes.ResponseModel(companies, listed, feed, set(held))
+    response = ResponseModel(companies, listed, feed, set(held))
     sellers = [n for n, role in zip(staff.number, staff.role, strict=True) if role == "manager"]
     big = np.argsort(-np.array(companies.capital_cny))
     return City(
@@ -83,9 +85,9 @@ def draw_city(nodes: list[Node], kind_names: dict[str, str], size: Size, seed: i
         announcements=texts.make_announcements(rngs[10], companies, size.texts, as_of),
         staff=staff,
         customers=customers,
-        dealings=dealings.make_dealings(rngs[11], customers, as_of),
-        flows=dealings.make_flows(rngs[12], customers, as_of),
-        outcomes=outcomes.make_outcomes(rngs[13], companies, response, sellers, size.contacts, as_of),
+        dealings=make_dealings(rngs[11], customers, as_of),
+        flows=make_flows(rngs[12], customers, as_of),
+        outcomes=make_outcomes(rngs[13], companies, response, sellers, size.contacts, as_of),
         response=response,
         known_paths=known_paths,
         operators=[int(index) for index in big[60 : 60 + len(words.PARK_NAMES)]],

@@ -41,7 +41,7 @@ def _files(city: City) -> dict[str, dict[str, Sequence[Any]]]:
         "relations.csv": _relations(city),
         "goods.csv": _goods(city),
         "company_goods.csv": _company_goods(city),
-        "parks.csv": bank.park_columns(operators),
+        "parks.csv": {**bank.park_columns(operators)},
         "park_residents.csv": _park_residents(city),
         "supply.csv": {
             "supplier_uscc": _pick(city.companies.uscc, city.trade.supplier),
@@ -65,7 +65,7 @@ def _files(city: City) -> dict[str, dict[str, Sequence[Any]]]:
             "发布机构": city.announcements.publisher,
             "发布日期": city.announcements.published_on,
         },
-        "institutions.csv": bank.institution_columns(),
+        "institutions.csv": {**bank.institution_columns()},
         "staff.csv": {
             "staff_no": city.staff.number,
             "name": city.staff.name,
