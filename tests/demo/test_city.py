@@ -137,3 +137,16 @@ def test_one_list_is_gb18030_and_one_a_workbook(city: Path) -> None:
         len(rows(city / "inbox/客户清单_补报.csv", "gb18030")) == SMALL.customers - SMALL.customers * 17 // 20
     )
     assert (city / "inbox/存量客户清单.xlsx").read_bytes()[:2] == b"PK"
+
+
+def test_some_companies_hold_each_other_in_a_circle(city: Path) -> None:
+    holds = {
+        (row["from_uscc"], row["to_uscc"])
+        for row in rows(city / "inbox/relations.csv")
+        if row["kind"] == "shareholding" and row["from_uscc"]
+    }
+    ahead: dict[str, set[str]] = {}
+    for holder, held in holds:
+        ahead.setdefault(holder, set()).add(held)
+    rings = {one for one, two in holds for three in ahead.get(two, ()) if one in ahead.get(three, ())}
+    assert len(rings) >= 12
