@@ -97,7 +97,9 @@ def classify(run: Run) -> None:
             "company_goods": run.write(chains.COMPANY_GOODS, goods.table),
             "company_nodes": run.write(chains.COMPANY_NODES, placed.table),
             "node_links": run.write(chains.NODE_LINKS, links.table),
+            **placed.counts,
             **{f"goods_{name}": count for name, count in goods.counts.items()},
+            **{f"links_{name}": count for name, count in links.counts.items()},
         },
     )
 
