@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qiaomen.scoring.bank_views import VIEWS
@@ -95,6 +96,13 @@ def _by_view(indicators: Mapping[str, Indicator]) -> dict[str, list[Indicator]]:
     return by_view
 
 
+def columns_read(declared: Iterable[Indicator]) -> list[str]:
+    """Return the columns of a view that its indicators read, beside company_id and known_on."""
+    named = {row.column for row in declared if row.column}
+    named |= {str(leaf.column) for row in declared if row.where for leaf in row.where.leaves()}
+    return sorted(named - {"company_id", "known_on"})
+
+
 def wanted_tags(indicators: Mapping[str, Indicator]) -> set[str]:
     """Return the codes of the tags that indicators ask for."""
     leaves = [
@@ -111,17 +119,20 @@ def compute_indicators(
     tags: Mapping[str, Tag] | None = None,
     only: ir.Table | None = None,
     keep: Callable[[ir.Table], ir.Table] = lambda table: table,
+    overlay: Path | None = None,
 ) -> ir.Table:
     """Return (company_id, one float64 column per indicator in declared order), one row per company.
 
     ``tables`` are by lake name: ``companies`` always; loaded ones with ``company_id`` (``supply_records`` with
     ``supplier_id`` and ``buyer_id``) beside the reference. An indicator whose table was not given is null.
     ``tags`` defaults to the shipped ones; ``only`` (company_id) limits the rows; ``keep`` may compute a shared
-    expression once (``Engine.keep``).
+    expression once (``Engine.keep``); ``overlay`` is where the bank's size standards and core rules stand.
     """
     asked = wanted_tags(indicators)
-    known_tags = (load_tags() if tags is None else tags) if asked else {}
-    facts = Facts(tables, as_of, keep, {code: tag for code, tag in known_tags.items() if code in asked})
+    known_tags = (load_tags(overlay) if tags is None else tags) if asked else {}
+    facts = Facts(
+        tables, as_of, keep, {code: tag for code, tag in known_tags.items() if code in asked}, overlay
+    )
     companies = tables["companies"]
     wide = companies.select("company_id", trade_code=companies.industry_code.substr(0, 3))
     if only is not None:
@@ -131,6 +142,7 @@ def compute_indicators(
         view = VIEWS[name](facts)
         if view is None:
             continue
+        view = view.select("company_id", "known_on", *columns_read(declared))
         if only is not None:
             view = view.semi_join(only, "company_id")
         folds = {indicator.code: _folded(indicator, view, facts) for indicator in declared}
@@ -175,12 +187,14 @@ def trace(
     tables: Mapping[str, ir.Table],
     as_of: date,
     company_id: int,
+    *,
+    overlay: Path | None = None,
 ) -> dict[str, pa.Table]:
     """Return the source rows that one indicator counts for one company, by the code of each fold behind it.
 
     An indicator without rows (its table was not given) has no entry.
     """
-    facts = Facts(tables, as_of, tags=load_tags())
+    facts = Facts(tables, as_of, tags=load_tags(overlay), overlay=overlay)
     found: dict[str, pa.Table] = {}
     waiting = [code]
     while waiting:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -58,6 +59,7 @@ def training_set(
     *,
     tags: Mapping[str, Tag] | None = None,
     keep: Callable[[ir.Table], ir.Table] = lambda table: table,
+    overlay: Path | None = None,
 ) -> pa.Table:
     """Return one row per contact whose answer is known: contacted_on, answered, the candidates as known then.
 
@@ -85,7 +87,9 @@ def training_set(
         part = contacts.filter(pc.equal(months, pa.scalar(month, pa.date32())))
         last = part.column("contacted_on")[-1].as_py()
         only = known.filter(known.contacted_on >= month, known.contacted_on <= last).select("company_id")
-        wide = compute_indicators(needed, tables, month, tags=tags, only=only, keep=keep).to_pyarrow()
+        wide = compute_indicators(
+            needed, tables, month, tags=tags, only=only, keep=keep, overlay=overlay
+        ).to_pyarrow()
         parts.append(_placed(part, wide, list(strategy.candidates)))
     if not parts:
         empty = {code: pa.nulls(0, pa.float64()) for code in strategy.candidates}

@@ -39,6 +39,7 @@ class Facts:
     as_of: date
     keep: Callable[[ir.Table], ir.Table] = field(default=_same)
     tags: Mapping[str, Tag] = field(default_factory=dict)
+    overlay: Path | None = None
 
     def has(self, *names: str) -> bool:
         """Tell whether all these tables were given."""
@@ -55,7 +56,7 @@ class Facts:
     def pairs(self) -> ir.Table | None:
         """Supplier-buyer pairs over the documents known at ``as_of``; without documents, the pairs as given."""
         if self.has("supply_records"):
-            rule = load_core_rules()["default"]
+            rule = load_core_rules(self.overlay)["default"]
             return self.keep(rollup_supply(self.tables["supply_records"], self.as_of, rule).pairs)
         return self.tables.get("supply_pairs")
 
@@ -100,7 +101,7 @@ def companies_view(facts: Facts) -> ir.Table | None:
         known_on=companies.founded_on,
         age_years=facts.days_ago(companies.founded_on).cast("float64") / 365.25,
         in_business=_in_business(companies.status),
-        size_rank=size_rank(companies, load_size_standards()),
+        size_rank=size_rank(companies, load_size_standards(facts.overlay)),
         facts_known=filled,
         days_since_observed=facts.days_ago(companies.observed_on),
     )

@@ -63,7 +63,7 @@ def test_most_indicators_say_something_here(wide: pa.Table) -> None:
     assert len(silent) < 15
 
 
-@pytest.mark.parametrize("days", [1, 40, 400])
+@pytest.mark.parametrize("days", [1, 400])
 def test_future_rows_change_nothing(rows: dict[str, list[dict[str, Any]]], wide: pa.Table, days: int) -> None:
     """The same rows a second time, dated after as_of, leave every number as it was."""
     later = AS_OF + timedelta(days=days)
