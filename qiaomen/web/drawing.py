@@ -14,11 +14,11 @@ from qiaomen.web.firms import brief
 
 DRAWN_WIDTH: Final = 600
 LEAST_LAYER: Final = 150
-ROW_HEIGHT: Final = 88
+ROW_HEIGHT: Final = 98
 LEAST_HEIGHT: Final = 300
 MARGIN_X: Final = 88
 MARGIN_TOP: Final = 14
-LABEL_AT: Final = 0.4
+LABEL_AT: Final = 0.5
 LONGEST_NAME: Final = 12
 
 
@@ -88,7 +88,7 @@ def hop_label(hop: Hop) -> str:
     """Say a relation in two or three words."""
     kind = RELATION_LABELS.get(hop.kind, hop.kind)
     if hop.role:
-        return f"{kind}·{hop.role.split('、')[0]}"
+        return hop.role.split("、")[0]
     if hop.ratio is not None:
         return f"{kind} {formats.percent(hop.ratio)}"
     if hop.amount_cny:

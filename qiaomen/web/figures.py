@@ -31,7 +31,9 @@ def change(now: float, before: float, *, judged: bool) -> tuple[str, Literal["",
     if not before:
         return "", ""
     rate = (now - before) / before
-    text = f"{'↑' if rate > 0 else '↓' if rate < 0 else '→'} {formats.percent(abs(rate))}"
-    if not judged or rate == 0:
+    if round(abs(rate), 3) == 0:
+        return "→ 持平", ""
+    text = f"{'↑' if rate > 0 else '↓'} {formats.percent(abs(rate))}"
+    if not judged:
         return text, ""
     return text, "rise" if rate > 0 else "fall"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ def brief(name: str) -> str:
     text = name
     for ending in ("股份有限公司", "有限责任公司", "有限公司", "（有限合伙）", "(有限合伙)"):
         text = text.removesuffix(ending)
+    text = re.sub(r"[(（][^()（）]{2,6}[)）]$", "", text)
     for place in ("上海市", "上海", "北京市", "北京", "广东省", "深圳市", "江苏省", "浙江省"):
         if text.startswith(place) and len(text) - len(place) >= 4:
             text = text.removeprefix(place)

@@ -30,17 +30,16 @@ class Keyed:
 
     def __init__(self, rows: pa.Table, column: str) -> None:
         held = rows.filter(pc.is_valid(rows.column(column)))
-        values = held.column(column).to_numpy()
-        order = np.argsort(values, kind="stable")
+        order = pc.sort_indices(held, sort_keys=[(column, "ascending")])
         self.table = held
-        self._order: npt.NDArray[np.int64] = order
-        self._keys = values[order]
+        self._order: npt.NDArray[np.int64] = np.asarray(order, dtype=np.int64)
+        self._keys = held.column(column).take(order).to_numpy()
 
     def positions(self, key: Hashable) -> npt.NDArray[np.int64]:
         """Return the row numbers of a key in table order."""
         first = int(np.searchsorted(self._keys, key, "left"))  # type: ignore[call-overload]
         last = int(np.searchsorted(self._keys, key, "right"))  # type: ignore[call-overload]
-        return self._order[first:last]
+        return np.sort(self._order[first:last])
 
     def rows(self, key: Hashable) -> list[Record]:
         """Return the rows of a key as mappings."""
@@ -75,7 +74,8 @@ class Reading:
         self.snapshot = snapshot
         self.as_of = as_of
         self._kept: dict[Hashable, Any] = {}
-        self._lock = threading.RLock()
+        self._making: dict[Hashable, threading.RLock] = {}
+        self._lock = threading.Lock()
 
     @property
     def number(self) -> int:
@@ -96,8 +96,11 @@ class Reading:
             return self._kept[key]
         except KeyError:
             pass
-        # Two visitors who ask for the same thing wait for one computation instead of doing it twice.
+        # Two visitors who ask for the same thing wait for one computation instead of doing it twice; others go on.
+        # What is computed depends on other things in one direction only, so the locks cannot wait for each other.
         with self._lock:
+            making = self._making.setdefault(key, threading.RLock())
+        with making:
             if key not in self._kept:
                 self._kept[key] = make()
             return self._kept[key]

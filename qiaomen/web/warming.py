@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from qiaomen.chains import COMPANY_GOODS, COMPANY_NODES
+from qiaomen.chains import CHAIN_NODES, COMPANY_GOODS, COMPANY_NODES
 from qiaomen.customers import CUSTOMER_RECORDS, CUSTOMERS, DEALINGS, OUTCOMES
 from qiaomen.dispatch import BLACKLIST_RECORDS, LEADS
 from qiaomen.opportunities import OPPORTUNITIES, OPPORTUNITY_SIGNALS
-from qiaomen.parks import PARK_RESIDENTS
+from qiaomen.parks import PARK_RESIDENTS, PARKS
 from qiaomen.reach import INTRODUCTIONS, REACH
-from qiaomen.registry import COMPANIES, COMPANY_NAMES, RELATIONS
+from qiaomen.registry import (
+    COMPANIES,
+    COMPANY_CHANGES,
+    COMPANY_NAMES,
+    COMPANY_RECORDS,
+    COMPANY_REFS,
+    PERSONS,
+    RELATIONS,
+    load_gazetteer,
+)
 from qiaomen.scoring import OFFERS, SCORES, TIERS
 from qiaomen.supply import SUPPLY_PAIRS, SUPPLY_TOTALS
 from qiaomen.tags import COMPANY_TAGS
@@ -57,6 +66,12 @@ BY_OTHER: Final[tuple[tuple[Table, str], ...]] = (
     (LEADS, "lead_id"),
     (CUSTOMER_RECORDS, "record_key"),
     (BLACKLIST_RECORDS, "company_ref"),
+    (COMPANY_CHANGES, "company_ref"),
+    (COMPANY_RECORDS, "company_ref"),
+    (COMPANY_REFS, "company_id"),
+    (PERSONS, "person_id"),
+    (CHAIN_NODES, "node_code"),
+    (PARKS, "park_code"),
 )
 STEPS: Final = (
     index_or_none,
@@ -78,6 +93,7 @@ def warm(reading: Reading) -> None:
     if not reading.number:
         return
     try:
+        load_gazetteer()
         for table in BY_COMPANY:
             reading.keyed(table, "company_id")
         for table, column in BY_OTHER:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from qiaomen.bank import Action
 from qiaomen.chains import (
     CHAIN_NODES,
     COMPANY_NODES,
@@ -366,6 +367,7 @@ def chain_view(visit: Visit, code: str, node: str, region: str, number: int) -> 
 @router.get("/chains")
 def show_atlas(visit: Annotated[Visit, Depends(signed_in)], plan: str = "") -> Response:
     """Show all chains, or those that a plan names."""
+    visit.require(Action.SEE_COMPANIES)
     everything = visit.reading.once(sectors)
     plans = sorted({name for sector in everything for chain in sector.chains for name in chain.plans})
     shown = [
@@ -395,5 +397,6 @@ def show_chain(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """Show one chain."""
+    visit.require(Action.SEE_COMPANIES)
     view = chain_view(visit, code, node, region, page)
     return visit.render("chain.html", key="chains", title=f"{view.name} · 产业链图谱", view=view)

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from qiaomen.bank import Action
 from qiaomen.opportunities import OPPORTUNITIES, OPPORTUNITY_SIGNALS
 from qiaomen.vocab import GRADE_LABELS, POLARITY_LABELS, SIGNAL_LABELS
 from qiaomen.web import formats
@@ -341,6 +342,7 @@ def opportunity_view(visit: Visit, filters: Filters) -> OpportunityView:
 @router.get("/opportunities")
 def show(visit: Annotated[Visit, Depends(signed_in)], filters: Annotated[Filters, Query()]) -> Response:
     """Show the opportunity centre."""
+    visit.require(Action.SEE_COMPANIES)
     known = visit.reading.table(OPPORTUNITIES).num_rows
     view = opportunity_view(visit, filters) if known else None
     return visit.render("opportunities.html", key="opportunities", title="商机中心", view=view)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from qiaomen.bank import Action
 from qiaomen.chains import CHAIN_NODES, COMPANY_NODES
 from qiaomen.parks import PARK_RESIDENTS, PARKS, Leader, ParkHit, ParkPage, park_page, search_parks
 from qiaomen.registry import COMPANIES
@@ -199,6 +200,7 @@ def show_parks(
     region: Annotated[str, Query(pattern=r"^(\d{6})?$")] = "",
 ) -> Response:
     """Show the parks that fit a search."""
+    visit.require(Action.SEE_COMPANIES)
     parks = visit.reading.table(PARKS)
     found = search_parks(parks, q, region or None)
     codes = sorted({code for code in parks.column("region_code").to_pylist() if code})
@@ -226,5 +228,6 @@ def show_park(
     visit: Annotated[Visit, Depends(signed_in)], code: str, page: Annotated[int, Query(ge=1, le=100_000)] = 1
 ) -> Response:
     """Show one park."""
+    visit.require(Action.SEE_COMPANIES)
     view = park_view(visit, code, page)
     return visit.render("park.html", key="parks", title=f"{view.name} · 园区", view=view)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from qiaomen.bank import INSTITUTION_RECORDS
+from qiaomen.bank import INSTITUTION_RECORDS, Action
 from qiaomen.parks import PARKS
 from qiaomen.registry import COMPANIES
 from qiaomen.vocab import UNIT_LABELS
@@ -232,6 +232,7 @@ def map_data(visit: Visit) -> dict[str, Any]:
 @router.get("/map")
 def show(visit: Annotated[Visit, Depends(signed_in)]) -> Response:
     """Show the map, centred on the visitor's own outlet."""
+    visit.require(Action.SEE_COMPANIES)
     known = visit.reading.once(outlets)
     places = visit.reading.once(located)
     own = next((row for row in known if row.code == visit.unit_code), known[0] if known else None)
@@ -253,4 +254,5 @@ def show(visit: Annotated[Visit, Depends(signed_in)]) -> Response:
 @router.get("/map/inside")
 def show_inside(visit: Annotated[Visit, Depends(signed_in)], circle: Annotated[Circle, Query()]) -> Response:
     """Return the list for another circle."""
+    visit.require(Action.SEE_COMPANIES)
     return visit.fragment("map_inside.html", view=inside(visit, circle), circle=circle)

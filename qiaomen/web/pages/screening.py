@@ -236,6 +236,7 @@ def count(
     q: Annotated[str, Query(max_length=10_000)] = "",
 ) -> Response:
     """Return the live count of an expression as it is typed."""
+    visit.require(Action.SCREEN)
     index = index_or_none(visit.reading)
     if index is None:
         return visit.fragment("screening_count.html", total="", mistake=None)
