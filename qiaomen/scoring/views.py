@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, reduce
 from operator import or_
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qiaomen.scoring.view_columns import COMPANY_FACTS
