@@ -6,7 +6,7 @@ Reads and writes the loaded tables, ``loads`` and ``rejects``.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +112,7 @@ def load_files(
                 stage.write(LOADED_TABLES[name], data)
             results.append(result)
             done += len(files)
-        snapshot = _publish(stage, results, load_id)
+        snapshot = _publish(stage, results, {**stage.note, "load_id": load_id})
     observer("已发布", 1.0)
     return _report(load_id, snapshot.number, results, plan.ignored, plan.unknown)
 
@@ -127,7 +127,7 @@ def _per_file(observer: Observer, files: Sequence[PlannedFile], done: int, total
     return tell
 
 
-def _publish(stage: Stage, results: Sequence[LoadResult], load_id: str) -> Snapshot:
+def _publish(stage: Stage, results: Sequence[LoadResult], note: Mapping[str, Any]) -> Snapshot:
     """Write the books of the load and publish; the rejects of a file are those of its newest load.
 
     A load without a file to read publishes nothing.
@@ -140,7 +140,7 @@ def _publish(stage: Stage, results: Sequence[LoadResult], load_id: str) -> Snaps
     kept = former.filter(pc.invert(pc.is_in(_places(former), value_set=files)))
     stage.write(LOADS, LOADS.conform(loads))
     stage.write(REJECTS, REJECTS.conform(pa.concat_tables([kept, *(result.rejects for result in results)])))
-    return stage.publish({**stage.note, "load_id": load_id})
+    return stage.publish(note)
 
 
 def _places(table: pa.Table) -> pa.ChunkedArray:

@@ -20,16 +20,33 @@ from qiaomen.registry import (
 from qiaomen.vocab import InputRejected
 
 
-def identify(run: Run) -> None:
-    """Decide which company every record and reference stands for; numbers once issued stay."""
+def issue_numbers(run: Run) -> bool:
+    """Decide who every record, reference and person is, and stage the numbers alone; return whether any is new.
+
+    They are published before the run proper, so that a number issued in a run that stops is never issued again.
+    """
     used = {name: run.arrow(table) for name, table in LOADED_TABLES.items() if run.stage.has(name)}
-    result = registry.identify(
+    identified = registry.identify(
         used.get(COMPANY_RECORDS.name, COMPANY_RECORDS.empty()),
         registry.collect_refs(used),
         run.arrow(COMPANY_IDS),
         list(registry.load_sources(run.overlay)),
     )
-    run.write(COMPANY_IDS, result.company_ids)
+    people = registry.build_persons(
+        run.arrow(PERSON_RECORDS),
+        run.arrow(RELATION_RECORDS),
+        run.arrow(PERSON_IDS),
+        identified.company_refs,
+    )
+    run.kept["identified"], run.kept["people"] = identified, people
+    before = (run.stage.rows(COMPANY_IDS.name), run.stage.rows(PERSON_IDS.name))
+    after = (run.write(COMPANY_IDS, identified.company_ids), run.write(PERSON_IDS, people.person_ids))
+    return before != after
+
+
+def identify(run: Run) -> None:
+    """Write the companies and what every reference stands for."""
+    result = run.kept["identified"]
     run.write(COMPANY_REFS, result.company_refs)
     rows = run.write(COMPANIES, result.companies)
     run.write(COMPANY_NAMES, result.company_names)
@@ -37,13 +54,10 @@ def identify(run: Run) -> None:
 
 
 def relate(run: Run) -> None:
-    """Number the persons and resolve both ends of every relation."""
+    """Write the persons and resolve both ends of every relation."""
     refs, companies = run.arrow(COMPANY_REFS), run.arrow(COMPANIES)
-    records = run.arrow(RELATION_RECORDS)
-    people = registry.build_persons(run.arrow(PERSON_RECORDS), records, run.arrow(PERSON_IDS), refs)
-    run.write(PERSON_IDS, people.person_ids)
-    persons = run.write(PERSONS, people.persons)
-    result = registry.resolve_relations(records, refs, people.persons, companies)
+    persons = run.write(PERSONS, run.kept["people"].persons)
+    result = registry.resolve_relations(run.arrow(RELATION_RECORDS), refs, run.arrow(PERSONS), companies)
     relations = run.write(RELATIONS, result.relations)
     run.report(
         "relate",

@@ -27,7 +27,7 @@ from qiaomen.vocab import InputRejected
 
 # Step, what is shown, share of the time.
 STEPS: Final[tuple[tuple[Callable[[Run], None], str, float], ...]] = (
-    (market.identify, "识别企业", 0.15),
+    (market.identify, "登记企业", 0.03),
     (market.relate, "解析关系", 0.04),
     (book.match, "匹配客户", 0.10),
     (book.build_book, "建立客户台账", 0.03),
@@ -123,14 +123,25 @@ def last_report(workspace: Workspace, as_of: date | None) -> RunReport | None:
     )
 
 
+def _issue_numbers(workspace: Workspace, day: date) -> dict[str, Any]:
+    """Publish the numbers of companies and persons as soon as they are issued; return who was found."""
+    with workspace.lake.stage() as stage, workspace.engine() as engine:
+        run = Run(stage, engine, day, workspace.settings, workspace.overlay, workspace.sql)
+        if market.issue_numbers(run):
+            stage.publish(stage.note)
+        return run.kept
+
+
 def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
     run_id = f"R{datetime.now(UTC):%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
     sync_bank(workspace)
     # A run that was stopped after it published left its tasks to us.
     write_tasks(workspace)
+    observer("识别企业与人员", 0.0)
+    known = _issue_numbers(workspace, day)
     with workspace.lake.stage() as stage, workspace.engine() as engine:
-        run = Run(stage, engine, day, workspace.settings, workspace.overlay, workspace.sql)
-        done = 0.0
+        run = Run(stage, engine, day, workspace.settings, workspace.overlay, workspace.sql, kept=known)
+        done = 0.12
         for step, words, share in STEPS:
             observer(words, done)
             step(run)

@@ -101,7 +101,7 @@ class Stage(Snapshot):
     """
 
     def __init__(self, lake: Lake, base: Manifest) -> None:
-        super().__init__(lake.path, Manifest(base.number, dict(base.tables), dict(base.arrays)))
+        super().__init__(lake.path, Manifest(base.number, dict(base.tables), dict(base.arrays), base.note))
         self._lake = lake
         self._tables: dict[str, TableFiles] = {}
         self._arrays: dict[str, dict[str, str]] = {}
@@ -113,7 +113,7 @@ class Stage(Snapshot):
         base = self.manifest
         tables = {name: entry for name, entry in base.tables.items() if name not in self._dropped}
         arrays = {name: entry for name, entry in base.arrays.items() if name not in self._dropped}
-        self.manifest = Manifest(base.number, tables | self._tables, arrays | self._arrays)
+        self.manifest = Manifest(base.number, tables | self._tables, arrays | self._arrays, base.note)
 
     def write(self, table: Table, data: parquet.TableData) -> int:
         """Stage the whole new content of a table, sorted by its key, and return its rows.

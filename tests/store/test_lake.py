@@ -286,3 +286,11 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="处理办法"):
         Lake(tmp_path / "file" / "lake").stage()
+
+
+def test_a_stage_knows_the_note_of_the_generation_below(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.stage().publish({"as_of": "2026-06-30"})
+    with lake.stage() as stage:
+        stage.write_arrays("numbers", {"one": np.arange(3)})
+        assert stage.note == {"as_of": "2026-06-30"}
