@@ -23,6 +23,7 @@ from qiaomen.vocab import (
     Unavailable,
 )
 from qiaomen.web.rendering import render_plain
+from qiaomen.web.security import HEADERS
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,9 @@ def on_unknown(request: Request, error: Exception) -> Response:
     """Log an unforeseen error under a number and show only that number."""
     number = secrets.token_hex(4)
     log.error("unforeseen error", exc_info=error, extra={"number": number, "path": request.url.path})
-    return answer(request, problem(500, f"系统出错，编号 {number}", code="unforeseen", remedy=REMEDIES[500]))
+    # This answer is made outside the middleware that puts the headers on all others.
+    body = problem(500, f"系统出错，编号 {number}", code="unforeseen", remedy=REMEDIES[500])
+    return answer(request, body, dict(HEADERS))
 
 
 def install_problems(app: FastAPI) -> None:
