@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qiaomen import customers, opportunities, scoring, supply, tags
+from qiaomen.chains import CHAIN_NODES
 from qiaomen.jobs.context import Run
 from qiaomen.jobs.profile import source_tables
+from qiaomen.parks import PARKS
+from qiaomen.reach import REACH
 from qiaomen.registry import COMPANIES, COMPANY_REFS
 from qiaomen.scoring import OFFERS, SCORES, TIERS
 from qiaomen.tags import COMPANY_TAGS
@@ -23,7 +26,12 @@ def measure(run: Run) -> None:
     indicators = scoring.load_indicators(run.overlay)
     tables = _tables(run)
     wide = scoring.compute_indicators(
-        indicators, tables, run.as_of, tags=tags.load_tags(run.overlay), keep=run.engine.keep
+        indicators,
+        tables,
+        run.as_of,
+        tags=tags.load_tags(run.overlay),
+        keep=run.engine.keep,
+        overlay=run.overlay,
     )
     table = scoring.wide_table(indicators)
     run.report("indicators", {"declared": len(indicators), "companies": run.write(table, wide)})
@@ -56,7 +64,13 @@ def _learn(
         if not strategy.learn_from:
             continue
         rows = scoring.training_set(
-            strategy, indicators, tables, run.as_of, tags=tags.load_tags(run.overlay), keep=run.engine.keep
+            strategy,
+            indicators,
+            tables,
+            run.as_of,
+            tags=tags.load_tags(run.overlay),
+            keep=run.engine.keep,
+            overlay=run.overlay,
         )
         training = scoring.train(strategy, rows, indicators, run.as_of)
         if training.model is not None:
@@ -92,8 +106,9 @@ def tier(run: Run) -> None:
 
 
 def _tables(run: Run) -> dict[str, ir.Table]:
-    """Return what indicators read: what tags read, and documents with numbers."""
+    """Return what indicators read: what tags read, where companies stand, and documents with numbers."""
     tables = source_tables(run)
+    tables.update({table.name: run.table(table) for table in (CHAIN_NODES, PARKS, REACH)})
     records = supply.with_ids(run.table(supply.SUPPLY_RECORDS), run.table(COMPANY_REFS))
     tables[supply.SUPPLY_RECORDS.name] = records
     tables[COMPANY_TAGS.name] = run.table(COMPANY_TAGS)
