@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Run:
-    """One run in progress. ``counts`` holds what each step reports, in order."""
+    """One run in progress. ``counts`` holds what each step reports, in order; ``notes`` what staff should know."""
 
     stage: Stage
     engine: Engine
@@ -31,6 +31,7 @@ class Run:
     sql: sa.Engine
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def arrow(self, table: Table) -> pa.Table:
         """Return a table of the stage in memory."""

@@ -73,6 +73,7 @@ def _learn(
             overlay=run.overlay,
         )
         training = scoring.train(strategy, rows, indicators, run.as_of)
+        run.notes.append(f"{strategy.name_zh}：{training.statement}")
         if training.model is not None:
             learned[strategy.code] = training.model
     return learned

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Final
 
@@ -61,6 +61,7 @@ class RunReport:
     seconds: float
     counts: dict[str, dict[str, int]]
     repeated: bool = False
+    notes: list[str] = field(default_factory=list)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the rows of the printed table."""
@@ -75,7 +76,8 @@ class RunReport:
             return (
                 f"自上次运行以来数据、规则与任务都没有变化，沿用第 {self.generation} 代；仍要重跑请加 --again"
             )
-        return f"数据截至 {self.as_of}，第 {self.generation} 代，用时 {self.seconds:.1f} 秒"
+        closing = f"数据截至 {self.as_of}，第 {self.generation} 代，用时 {self.seconds:.1f} 秒"
+        return "\n".join([*self.notes, closing])
 
     def document(self) -> dict[str, Any]:
         """Return the report for ``--json`` (without passwords)."""
@@ -86,6 +88,7 @@ class RunReport:
             "seconds": round(self.seconds, 3),
             "counts": self.counts,
             "repeated": self.repeated,
+            "notes": self.notes,
         }
 
 
@@ -150,4 +153,4 @@ def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> 
         snapshot = stage.publish({"as_of": day.isoformat(), "run_id": run_id, "run": True})
     observer("生成任务", 0.95)
     run.counts["tasks"] = write_tasks(workspace)
-    return RunReport(run_id, snapshot.number, day, 0.0, run.counts)
+    return RunReport(run_id, snapshot.number, day, 0.0, run.counts, notes=run.notes)
