@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qiaomen.registry.arrays import (
     Bools,
@@ -28,6 +29,7 @@ from qiaomen.registry.arrays import (
 from qiaomen.registry.names import normalise_names, normalise_short_names, parse_name
 
 MASKED: Final = re.compile(r"[*＊×]{2,}|[xX]{2,}(?=[一-鿿(（])|某{1,}[一-鿿]{0,2}(?:公司|企业)|某某")
+BRAND_SCHEME: Final = "brand:"
 _ALIKE: Final = 60.0
 """Similarity of two cores (0 to 100) from which a name change is believed beside an equal code."""
 
@@ -37,7 +39,10 @@ Choose = Callable[["RecordKeys", list[int]], "int | None"]
 
 @dataclass(frozen=True)
 class RecordKeys:
-    """The identifying columns of company records, in order of worth (newest first), as numbers with -1 for null."""
+    """The identifying columns of company records, in order of worth (newest first), as numbers with -1 for null.
+
+    ``branded`` are records whose own reference is a brand: their source knows nothing else to tell them by.
+    """
 
     uscc: Ints
     usccs: pa.Array
@@ -50,6 +55,7 @@ class RecordKeys:
     person: Ints
     former: list[tuple[int, str]]
     size: int
+    branded: Bools
 
 
 @dataclass
@@ -84,20 +90,25 @@ def comparable_names(names: pa.Array) -> pa.Array:
 
 def record_keys(records: pa.Table) -> RecordKeys:
     """Return the identifying columns of the records; masked names identify nothing."""
-    raw = text(records, "name")
-    codes, distinct = codes_of(raw)
-    masked = np.array([is_masked(value) for value in distinct.to_pylist()], dtype=np.bool_)
-    hidden = (codes >= 0) & masked[np.maximum(codes, 0)] if len(distinct) else np.zeros(len(codes), np.bool_)
-    names = normalise_names(_blank(raw, hidden) if hidden.any() else raw)
     uscc, usccs = codes_of(text(records, "uscc"))
     stock, stocks = codes_of(text(records, "stock_code"))
-    name, name_values = codes_of(names)
-    short, shorts = codes_of(normalise_short_names(text(records, "short_name")))
+    name, names = codes_of(normalise_names(_readable(text(records, "name"))))
+    short, shorts = codes_of(normalise_short_names(_readable(text(records, "short_name"))))
     person, _ = codes_of(text(records, "legal_representative"))
     former = _former(text(records, "former_names"))
-    return RecordKeys(
-        uscc, usccs, stock, stocks, name, name_values, short, shorts, person, former, records.num_rows
-    )
+    own = pc.starts_with(pc.fill_null(text(records, "company_ref"), ""), BRAND_SCHEME)
+    branded = np.asarray(own.to_numpy(zero_copy_only=False), np.bool_)
+    size = records.num_rows
+    return RecordKeys(uscc, usccs, stock, stocks, name, names, short, shorts, person, former, size, branded)
+
+
+def _readable(values: pa.Array) -> pa.Array:
+    """Return the names with masked ones blanked."""
+    codes, distinct = codes_of(values)
+    masked = np.array([is_masked(value) for value in distinct.to_pylist()], dtype=np.bool_)
+    if not masked.any():
+        return values
+    return _blank(values, (codes >= 0) & masked[np.maximum(codes, 0)])
 
 
 def _blank(values: pa.Array, rows: Bools) -> pa.Array:
@@ -159,7 +170,7 @@ def cluster_records(keys: RecordKeys) -> Clusters:
         (np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(keys.size, keys.size)
     )
     _, labels = connected_components(graph, directed=False)
-    named = (keys.name >= 0) | (uscc >= 0) | (stock >= 0) | (keys.short < 0)
+    named = ~keys.branded | (keys.name >= 0) | (uscc >= 0) | (stock >= 0) | (keys.short < 0)
     labels = _attach_brands(labels.astype(np.int64), short, named)
     distinct, cluster = np.unique(labels, return_inverse=True)
     return Clusters(cluster.astype(np.int64), len(distinct), uscc, stock, short, struck, shared)

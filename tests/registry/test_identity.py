@@ -120,6 +120,16 @@ def test_a_brand_record_joins_the_one_company_of_that_short_name():
     assert target(apart, "brand:国泰君安") == (None, "ambiguous")
 
 
+def test_records_that_their_source_tells_apart_are_not_joined_by_a_short_name():
+    rows = [
+        record(str(i), "invoice", company_ref=f"invoice:一/E{i}", short_name=name)
+        for i, name in enumerate(("***建筑工程有限公司", "***建筑工程有限公司", "个体经营", "个体经营"))
+    ]
+    result = run(rows)
+    assert result.companies.num_rows == 4
+    assert len({target(result, f"invoice:一/E{i}")[0] for i in range(4)}) == 4
+
+
 def test_stock_code_joins_short_and_full_name_but_not_a_stranger():
     rows = [
         record("1", stock_code="301079", short_name="邵阳液压"),
