@@ -267,7 +267,7 @@ def serve(
 @app.command("work")
 def work(
     once: Annotated[bool, typer.Option("--once", help="做完现有工作就退出")] = False,
-    beside: Annotated[bool, typer.Option("--beside", hidden=True, help="随启动它的进程结束")] = False,
+    beside: Annotated[int | None, typer.Option("--beside", hidden=True, help="随该父进程结束")] = None,
 ) -> None:
     """执行页面排入的作业，发出待发消息，回收超时任务。"""
     from qiaomen.jobs import work_forever

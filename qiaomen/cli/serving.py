@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -138,7 +139,7 @@ def _beside(workspace: Workspace, wanted: bool) -> Iterator[None]:
 def worker_command(workspace: Workspace) -> Sequence[str]:
     """Return the command of a worker that ends with this process."""
     root = str(workspace.root.resolve())
-    return (sys.executable, "-m", "qiaomen", "--workspace", root, "work", "--beside")
+    return (sys.executable, "-m", "qiaomen", "--workspace", root, "work", "--beside", str(os.getpid()))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -95,15 +95,20 @@ class RunReport:
 def run_all(workspace: Workspace, as_of: date | None, observer: Observer) -> RunReport:
     """Run every step; ``InputRejected`` where nothing was loaded, ``Conflict`` where another run is under way."""
     day = as_of or workspace.as_of
+    _need_companies(workspace)
+    return run_job(workspace, begin_run(workspace, day), day, observer)
+
+
+def _need_companies(workspace: Workspace) -> None:
     if not workspace.lake.snapshot().has(COMPANY_RECORDS.name):
         raise InputRejected("还没有企业数据", remedy="先执行 qiaomen load 装载企业与客户文件")
-    return run_job(workspace, begin_run(workspace, day), day, observer)
 
 
 def run_job(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
     """Do a run that this process has taken; a stop gives it back at once, so that the next need not wait."""
     started = time.monotonic()
     try:
+        _need_companies(workspace)
         report = _run(workspace, job, day, observer)
     except BaseException as error:
         give_up_run(workspace, job, error)

@@ -44,12 +44,11 @@ ADVANCE_SECONDS: Final = 1.0
 Work = Callable[[Workspace, jobs.Job], Mapping[str, Any]]
 
 
-def work_forever(workspace: Workspace, *, once: bool = False, beside: bool = False) -> None:
-    """Work until stopped; ``once`` ends when nothing is left, ``beside`` when the process that started this one ends."""
-    parent = os.getppid()
+def work_forever(workspace: Workspace, *, once: bool = False, beside: int | None = None) -> None:
+    """Work until stopped; ``once`` ends when nothing is left, ``beside`` (the parent's number) when that process ends."""
     try:
         with _clock(workspace, once):
-            _work(workspace, once, lambda: beside and os.getppid() != parent)
+            _work(workspace, once, lambda: beside is not None and os.getppid() != beside)
     except KeyboardInterrupt:
         LOG.info("stopped")
 
