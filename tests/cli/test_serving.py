@@ -22,14 +22,15 @@ pytestmark = pytest.mark.xdist_group("cli")
 @contextmanager
 def serving(workspace: Path, *arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start the page and give its process and address."""
-    process = subprocess.Popen(
-        command("serve", "--port", 0, *arguments, workspace=workspace),
-        stdout=subprocess.PIPE,
-        # A pipe would be held open by the worker.
-        stderr=(workspace / "serve.log").open("w"),
-        env=environment(),
-        text=True,
-    )
+    # Standard error goes to a file: a pipe would be held open by the worker.
+    with (workspace / "serve.log").open("w") as log:
+        process = subprocess.Popen(
+            command("serve", "--port", 0, *arguments, workspace=workspace),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment(),
+            text=True,
+        )
     try:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
