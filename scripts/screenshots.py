@@ -162,6 +162,7 @@ def prospect_of(workspace: Workspace, manager: Viewer) -> int:
     mask = pc.and_(
         mask, pc.and_(pc.greater_equal(reach.column("hops"), 2), pc.less_equal(reach.column("hops"), 3))
     )
+    mask = pc.and_(mask, pc.equal(reach.column("first_kind"), "office"))
     near = reach.filter(pc.and_(mask, reach.column("proven"))).sort_by([("warmth", "descending")])
     return int(near.column("company_id")[0].as_py())
 

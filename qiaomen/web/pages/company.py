@@ -70,6 +70,7 @@ class CompanyView:
 
     profile: CompanyProfile
     verdict: str
+    reasons: dict[str, str]
     light: tuple[str, str, str]
     chips: tuple[Chip, ...]
     facts: tuple[tuple[str, str], ...]
@@ -270,6 +271,7 @@ def company_view(
     return CompanyView(
         profile=profile,
         verdict=labels.plain(profile.verdict, profile.head.name),
+        reasons={item.code: labels.plain(item.reason, profile.head.name) for item in profile.products},
         light=LIGHTS[profile.head.light],
         chips=chips(profile),
         facts=facts(labels, profile),

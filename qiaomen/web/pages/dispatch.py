@@ -34,6 +34,13 @@ EXPLAINED: Final = {
     "homeless": "没有分行覆盖注册地，或等待分行指派",
     "rejected": "每一条都写明规则与理由",
 }
+TITLES: Final = {
+    "pending": "今日待下发",
+    "preview": "预分配预览",
+    "conflicts": "冲突",
+    "homeless": "异地 / 无归属",
+    "rejected": "剔除清单",
+}
 
 router = APIRouter()
 
@@ -291,6 +298,23 @@ def listed(visit: Visit, view: str, rows: Sequence[Record], number: int) -> Tabl
     )
 
 
+def figures(rows: Sequence[Record], kept_back: Sequence[Record]) -> tuple[Figure, ...]:
+    """The row of figures on top."""
+    return (
+        Figure(
+            "待下发", formats.count(len({row["company_id"] for row in rows})), "户", f"{len(rows):,} 条线索"
+        ),
+        Figure("已分到人", formats.count(sum(1 for row in rows if row["manager_no"])), "条"),
+        Figure(
+            "对照组",
+            formats.count(sum(1 for row in rows if row["hold_out"])),
+            "条",
+            "不生成任务，用来衡量增量",
+        ),
+        Figure("剔除", formats.count(len(kept_back)), "条", "不会生成任务"),
+    )
+
+
 @router.get("/dispatch")
 def show(
     visit: Annotated[Visit, Depends(signed_in)],
@@ -318,34 +342,14 @@ def show(
         "homeless": len(homeless),
         "rejected": len(kept_back),
     }
-    titles = {
-        "pending": "今日待下发",
-        "preview": "预分配预览",
-        "conflicts": "冲突",
-        "homeless": "异地 / 无归属",
-        "rejected": "剔除清单",
-    }
-    figures = (
-        Figure(
-            "待下发", formats.count(len({row["company_id"] for row in rows})), "户", f"{len(rows):,} 条线索"
-        ),
-        Figure("已分到人", formats.count(sum(1 for row in rows if row["manager_no"])), "条"),
-        Figure(
-            "对照组",
-            formats.count(sum(1 for row in rows if row["hold_out"])),
-            "条",
-            "不生成任务，用来衡量增量",
-        ),
-        Figure("剔除", formats.count(len(kept_back)), "条", "不会生成任务"),
-    )
     return visit.render(
         "dispatch.html",
         key="dispatch",
         title="下发",
-        figures=figures,
+        figures=figures(rows, kept_back),
         tabs=[
             Tab(key, title, f"/dispatch?view={key}", formats.count(counts[key]) if counts.get(key) else "")
-            for key, title in titles.items()
+            for key, title in TITLES.items()
         ],
         tab_key=view,
         explained=EXPLAINED[view],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 import pyarrow as pa
@@ -51,19 +51,18 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the page."""
+    """One part of the page: what it says when empty, and what it holds."""
 
     key: str
     title: str
     note: str
-    count: str
-    cards: tuple[LeadCard, ...]
-    table: TableView | None
     empty: str
     empty_hint: str
     symbol: str
+    count: str = ""
+    cards: tuple[LeadCard, ...] = ()
+    table: TableView | None = None
     more_href: str = ""
-    more: str = ""
     asks: tuple[AskRow, ...] = ()
 
 
@@ -232,93 +231,49 @@ def to_visit(visit: Visit, connection: Connection, tasks: Sequence[Task]) -> lis
     return found
 
 
+SECTIONS: Final = (
+    Section("must", "今天必办", "超期与两天内到时限的在前，最多五件", "今天没有必办的任务", "可以从新商机中认领", "circle-check"),
+    Section("retention", "留存预警", "名下客户的流失与风险信号，近 90 天", "名下客户没有预警", "出现流失或风险信号时会列在这里", "shield-check"),
+    Section("expiry", "本行到期", f"{DUE_DAYS} 天内到期的业务", "近期没有到期业务", "到期前 60 天会列在这里", "calendar-due"),
+    Section("fresh", "新商机", "分给我的和本支行可认领的，按优先级", "没有新的商机", "下一次运行后更新", "target-arrow"),
+    Section("revisit", "待回访", "约定时间已到，或认领后一周没有联系", "没有待回访的任务", "登记联系时填写下次回访日期", "phone"),
+    Section("referrals", "转介请求", "同事请您把名下客户引荐给潜客", "没有待回应的转介请求", "同事在触达路径页发起请求后会列在这里", "users-group"),
+)  # fmt: skip
+
+
 def sections(visit: Visit, connection: Connection, tasks: Sequence[Task]) -> tuple[Section, ...]:
     """Lay out the six parts; a task stands in the first that it fits."""
-    must = must_do(visit, tasks)
-    placed = {task.task_id for task in must}
+    placed: set[int] = set()
 
     def pick(fits: Sequence[Task]) -> list[Task]:
         fresh = [task for task in fits if task.task_id not in placed]
         placed.update(task.task_id for task in fresh)
         return fresh
 
+    picked = {
+        "must": pick(must_do(visit, tasks)),
+        "retention": pick([task for task in tasks if task.origin == "retention"]),
+        "expiry": pick([task for task in tasks if task.origin == "expiry"]),
+        "revisit": pick(to_visit(visit, connection, tasks)),
+        "fresh": pick([task for task in tasks if task.state is TaskState.UNCLAIMED]),
+        "referrals": [],
+    }
     customers = own_customers(visit)
     alerts, due = warnings(visit, customers), due_dealings(visit, customers)
-    retention = pick([task for task in tasks if task.origin == "retention"])
-    expiry = pick([task for task in tasks if task.origin == "expiry"])
-    revisit = pick(to_visit(visit, connection, tasks))
-    fresh = pick([task for task in tasks if task.state is TaskState.UNCLAIMED])
-    referrals = waiting_rows(visit, connection)
-    return (
-        Section(
-            "must",
-            "今天必办",
-            "超期与两天内到时限的在前，最多五件",
-            formats.count(len(must)),
-            lead_cards(visit, must, "must"),
-            None,
-            "今天没有必办的任务",
-            "可以从新商机中认领",
-            "circle-check",
-        ),
-        Section(
-            "retention",
-            "留存预警",
-            "名下客户的流失与风险信号，近 90 天",
-            formats.items(len(retention) + len(alerts)),
-            lead_cards(visit, retention[:SHOWN], "warn"),
-            warning_table(visit, alerts),
-            "名下客户没有预警",
-            "出现流失或风险信号时会列在这里",
-            "shield-check",
-        ),
-        Section(
-            "expiry",
-            "本行到期",
-            f"{DUE_DAYS} 天内到期的业务",
-            formats.items(len(expiry) + len(due)),
-            lead_cards(visit, expiry[:SHOWN]),
-            due_table(visit, due),
-            "近期没有到期业务",
-            "到期前 60 天会列在这里",
-            "calendar-due",
-        ),
-        Section(
-            "fresh",
-            "新商机",
-            "分给我的和本支行可认领的，按优先级",
-            formats.items(len(fresh)),
-            lead_cards(visit, fresh[:SHOWN]),
-            None,
-            "没有新的商机",
-            "下一次运行后更新",
-            "target-arrow",
-            "/tasks?scope=pool",
-            "去看板认领",
-        ),
-        Section(
-            "revisit",
-            "待回访",
-            "约定时间已到，或认领后一周没有联系",
-            formats.items(len(revisit)),
-            lead_cards(visit, revisit[:SHOWN]),
-            None,
-            "没有待回访的任务",
-            "登记联系时填写下次回访日期",
-            "phone",
-        ),
-        Section(
-            "referrals",
-            "转介请求",
-            "同事请您把名下客户引荐给潜客",
-            formats.items(len(referrals)),
-            (),
-            None,
-            "没有待回应的转介请求",
-            "同事在触达路径页发起请求后会列在这里",
-            "users-group",
-            asks=referrals,
-        ),
+    asks = waiting_rows(visit, connection)
+    further = {"retention": len(alerts), "expiry": len(due), "referrals": len(asks)}
+    tables = {"retention": warning_table(visit, alerts), "expiry": due_table(visit, due)}
+    tones = {"must": "must", "retention": "warn"}
+    return tuple(
+        replace(
+            section,
+            count=formats.items(len(picked[section.key]) + further.get(section.key, 0)),
+            cards=lead_cards(visit, picked[section.key][:SHOWN], tones.get(section.key, "")),
+            table=tables.get(section.key),
+            more_href="/tasks?scope=pool" if section.key == "fresh" else "",
+            asks=asks if section.key == "referrals" else (),
+        )
+        for section in SECTIONS
     )
 
 
