@@ -27,6 +27,8 @@ PAGE_SIZE: Final = 30
 ORIGIN_LABELS: Final = {"opportunity": "商机", "long_list": "长名单", "retention": "留存", "expiry": "到期"}
 # A lead joined to a better one of the same firm is no rejection.
 JOINED: Final = "joined"
+# Capacity was full: the lead waits for the next run.
+DEFERRED: Final = "deferred"
 EXPLAINED: Final = {
     "pending": "最近一次运行分配好的线索，按优先级",
     "preview": "每个机构分到多少、人均多少；同一企业只算一户",
@@ -60,6 +62,7 @@ class LeadRow:
     manager_no: str
     reason: str
     hold_out: bool
+    deferred: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ def lead_rows(visit: Visit, rows: Iterable[Record]) -> list[LeadRow]:
             manager_no=row.get("manager_no") or "",
             reason=row.get("reason") or row.get("grounds") or "",
             hold_out=bool(row.get("hold_out")),
+            deferred=row.get("rule") == DEFERRED,
         )
         for row in listed
         if row["company_id"] in by_number
@@ -176,6 +180,8 @@ def lead_columns(visit: Visit) -> tuple[ColumnView[LeadRow], ...]:
     def owner(row: LeadRow) -> Cell:
         if row.hold_out:
             return Cell(chips=(Chip("对照组", "violet", "留作对照，不生成任务"),))
+        if row.deferred:
+            return Cell(chips=(Chip("下次再派", "grey", "产能已满，等下一次运行"),))
         return Cell(names.staff(row.manager_no)) if row.manager_no else Cell("待认领", tone="soft")
 
     return (
@@ -207,7 +213,7 @@ def loads(visit: Visit, rows: Sequence[Record]) -> list[LoadRow]:
     )
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for row in rows:
-        if not row["hold_out"]:
+        if not row["hold_out"] and row["rule"] != DEFERRED:
             groups[row["branch_code"] or "", row["sub_branch_code"] or ""].append(row)
     found = [
         LoadRow(
@@ -300,11 +306,16 @@ def listed(visit: Visit, view: str, rows: Sequence[Record], number: int) -> Tabl
 
 def figures(rows: Sequence[Record], kept_back: Sequence[Record]) -> tuple[Figure, ...]:
     """The row of figures on top."""
+    sent = [row for row in rows if not row["hold_out"] and row["rule"] != DEFERRED]
+    waiting = sum(1 for row in rows if row["rule"] == DEFERRED)
     return (
         Figure(
-            "待下发", formats.count(len({row["company_id"] for row in rows})), "户", f"{len(rows):,} 条线索"
+            "待下发", formats.count(len({row["company_id"] for row in sent})), "户", f"{len(sent):,} 条线索"
         ),
-        Figure("已分到人", formats.count(sum(1 for row in rows if row["manager_no"])), "条"),
+        Figure(
+            "已分到人", formats.count(sum(1 for row in sent if row["manager_no"])), "条", "其余进待认领池"
+        ),
+        Figure("下次再派", formats.count(waiting), "条", "产能已满"),
         Figure(
             "对照组",
             formats.count(sum(1 for row in rows if row["hold_out"])),
