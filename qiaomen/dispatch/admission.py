@@ -38,6 +38,7 @@ def admit(leads: ir.Table, tables: AdmissionTables, rules: Sequence[AdmissionRul
     """Return LEADS with ``admitted``, ``rules`` and ``grounds``.
 
     Of the leads of one company that pass, the one of highest priority leads; the others are joined to it and say so.
+    So are those that only an open task of another product keeps out, where a lead of that task's product passes.
     """
     import ibis
 
@@ -47,10 +48,17 @@ def admit(leads: ir.Table, tables: AdmissionTables, rules: Sequence[AdmissionRul
         refused_by=portable.join_words(grounds["rule"]), refused_for=portable.join_words(grounds.ground, "；")
     )
     judged = leads.left_join(grounds, "lead_id").drop("lead_id_right")
-    judged = judged.mutate(passed=judged.refused_by.isnull())
+    judged = judged.mutate(free=judged.refused_by.isnull())
+    blocked = judged.refused_by.isin([rule.code for rule in rules if rule.check == "open_task"])
+    led = judged.free.any().over(group_by="company_id")
+    judged = judged.mutate(passed=judged.free | (blocked.fill_null(False) & led))
     place = ibis.row_number().over(
         group_by=["company_id", "passed"],
-        order_by=[portable.descending(judged.priority), portable.ascending(judged.lead_id)],
+        order_by=[
+            portable.descending(judged.free.cast("int64")),
+            portable.descending(judged.priority),
+            portable.ascending(judged.lead_id),
+        ],
     )
     return _finished(judged.mutate(place=place))
 

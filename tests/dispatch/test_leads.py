@@ -256,13 +256,7 @@ def test_a_customer_out_of_the_region_is_served(world: World, engine: Engine) ->
     assert "地区不详" in judged[2]["grounds"]
 
 
-def test_leads_of_one_company_are_joined_under_the_leading_one(world: World, engine: Engine) -> None:
-    world.set(CUSTOMERS, {"company_id": 1, "customer_no": "C1"})
-    world.set(
-        OPPORTUNITIES,
-        opportunity("a", 1, title="中标"),
-        opportunity("b", 1, title="存款下降", polarity="retention", value=0.9),
-    )
+def admitted(world: World, engine: Engine) -> list[dict[str, Any]]:
     leads = engine.memory(engine.arrow(world.leads(engine)))
     names = (
         COMPANIES,
@@ -274,12 +268,44 @@ def test_leads_of_one_company_are_joined_under_the_leading_one(world: World, eng
         CONTACTS,
     )
     tables = AdmissionTables(*(world.of(engine, table) for table in names))
-    found = engine.arrow(admit(leads, tables, load_admission_rules(), AS_OF), LEADS).to_pylist()
+    return engine.arrow(admit(leads, tables, load_admission_rules(), AS_OF), LEADS).to_pylist()
+
+
+def test_leads_of_one_company_are_joined_under_the_leading_one(world: World, engine: Engine) -> None:
+    world.set(CUSTOMERS, {"company_id": 1, "customer_no": "C1"})
+    world.set(
+        OPPORTUNITIES,
+        opportunity("a", 1, title="中标"),
+        opportunity("b", 1, title="存款下降", polarity="retention", value=0.9),
+    )
+    found = admitted(world, engine)
     leading = [row for row in found if row["admitted"]]
     joined = [row for row in found if not row["admitted"]]
     assert [row["origin"] for row in leading] == ["retention"]
     assert "中标" in leading[0]["why_now"]
     assert [row["rules"] for row in joined] == ["joined"]
+
+
+def test_a_task_that_became_of_leads_keeps_all_their_words(world: World, engine: Engine) -> None:
+    world.set(
+        OPPORTUNITIES,
+        opportunity("a", 1, title="中标"),
+        opportunity("b", 1, title="扩产", value=0.5),
+        opportunity("c", 2, title="上市"),
+    )
+    world.set(
+        OFFERS,
+        {"company_id": 1, "product": "kqd", "rank": 1, "opportunity_id": "a"},
+        {"company_id": 1, "product": "sbd", "rank": 1, "opportunity_id": "b"},
+        {"company_id": 2, "product": "kqd", "rank": 1, "opportunity_id": "c"},
+    )
+    before = admitted(world, engine)
+    assert sorted(row["rules"] or "" for row in before) == ["", "", "joined"]
+    task = {"task_id": 1, "company_id": 1, "product": "kqd", "state": "unclaimed"}
+    world.set(OPEN_TASKS, task)
+    assert admitted(world, engine) == before
+    world.set(OPEN_TASKS, task, task | {"task_id": 2, "company_id": 2, "product": "bl"})
+    assert {row["rules"] for row in admitted(world, engine) if row["company_id"] == 2} == {"open_task"}
 
 
 def test_the_catalogues_are_sound(tmp_path: Any) -> None:
