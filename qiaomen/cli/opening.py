@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qiaomen.vocab import InputRejected
 
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from qiaomen.store import Snapshot
 
 
+# The search behind a name gives no more than these.
+MOST_CHOICES: Final = 20
+
+
 class Ambiguous(InputRejected):
     """A key means several companies; ``candidates`` are their records."""
 
     def __init__(self, key: str, choices: tuple[CompanyChoice, ...]) -> None:
+        more = "或更多" if len(choices) >= MOST_CHOICES else ""
         super().__init__(
-            f"“{key}”对应 {len(choices)} 家企业", remedy="改用上面的企业编号或统一社会信用代码再执行"
+            f"“{key}”对应 {len(choices)} 家{more}企业", remedy="改用上面的企业编号或统一社会信用代码再执行"
         )
         self.candidates = [choice.model_dump(mode="json") for choice in choices]
 

@@ -5,9 +5,11 @@ Only the answer goes to standard output; progress, hints and errors go to standa
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -101,8 +103,13 @@ def write_list(form: str, out: Path | None, header: Sequence[str], rows: Iterabl
     if out is None:
         sys.stdout.flush()
         return write_csv(sys.stdout.buffer, header, rows)
-    write = write_xlsx if form == "xlsx" else write_csv
-    return int(_whole(out, lambda path: write(path, header, rows)))
+    if form == "csv":
+        return int(_whole(out, lambda path: write_csv(path, header, rows)))
+    # Made in memory: the XLSX writer has errors of its own for files that cannot be written.
+    book = io.BytesIO()
+    written = write_xlsx(book, header, rows)
+    _whole(out, lambda path: path.write_bytes(book.getbuffer()))
+    return written
 
 
 def write_document(out: Path | None, document: Any) -> None:
@@ -120,7 +127,8 @@ def _whole(out: Path, write: Any) -> Any:
         written = write(draft)
         draft.replace(out)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise Unavailable(
             f"文件没有写成：{error.strerror or error}", where=str(out), remedy="检查目录、权限与磁盘空间"
         ) from error

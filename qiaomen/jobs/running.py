@@ -47,6 +47,7 @@ STEPS: Final[tuple[tuple[Callable[[Run], None], str, float], ...]] = (
     (ways.introduce, "敲门话术", 0.04),
     (indexes.index, "筛选与搜索索引", 0.06),
 )
+WHOLE: Final = sum(share for _, _, share in STEPS)
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> 
         for step, words, share in STEPS:
             observer(words, done)
             step(run)
-            done += share * 0.95
+            done += share / WHOLE * 0.95
             jobs.advance(workspace.sql, job, datetime.now(UTC), progress=done, message=words, step=words)
         snapshot = stage.publish({"as_of": day.isoformat(), "run_id": run_id, "run": True})
     observer("生成任务", 0.95)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import resource
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,10 +92,30 @@ def test_formats_that_cannot_be(ready: Path, arguments: tuple[str, ...]) -> None
     assert "处理办法" in answer.err
 
 
-def test_full_disk_leaves_the_former_file(ready: Path, tmp_path: Path) -> None:
+def test_full_disk_leaves_the_former_file(tmp_path: Path) -> None:
+    from qiaomen.cli.output import write_list
+    from qiaomen.vocab import Unavailable
+
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"former")
+    rows = [[f"{number * 7919:x}" * 20] for number in range(20_000)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A file may not grow beyond this, as on a disk that is full.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(Unavailable, match="处理办法"):
+            write_list("csv", path, ["列"], rows)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == b"former"
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_a_folder_that_is_a_file(ready: Path, tmp_path: Path, form: str) -> None:
     folder = tmp_path / "not-a-folder"
     folder.write_text("x")
-    answer = call("screen", "customer", "--out", folder / "list.csv", workspace=ready)
+    answer = call("screen", "customer", "--out", folder / f"list.{form}", workspace=ready)
     assert answer.code == 1
     assert "处理办法" in answer.err
 
