@@ -38,7 +38,7 @@ def test_face_has_a_docstring_and_a_complete_list(folder: str) -> None:
     assert ast.get_docstring(tree)
     imported = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in tree.body
         if isinstance(node, ast.ImportFrom) and node.module != "__future__"
         for alias in node.names
     }
