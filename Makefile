@@ -7,9 +7,9 @@ DEMO := demo/workspace
 PORT ?= 8000
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 PACKAGE_INPUTS := pyproject.toml constraints.txt hatch_build.py $(wildcard frontend/*.json) frontend/.npmrc
+comma := ,
 # pyspark is 430 MB: tests take it only where Java can run it (.ci/run installs Java first).
 EXTRAS := $(if $(shell command -v java 2>/dev/null),test$(comma)spark,test)
-comma := ,
 
 .PHONY: setup demo test lint bench screenshots clean
 
