@@ -320,7 +320,9 @@ def test_the_profile_says_everything_in_order(reads):
     assert profile.as_of == D(2026, 5, 1)
     assert profile.head.region == "浙江省杭州市西湖区"
     assert profile.head.light == "green"
-    assert profile.verdict.startswith("潜客、分层优质；2026-04-01 bid_won：中标地铁项目 （1,200万元）；首推P1")
+    assert profile.verdict.startswith(
+        "潜客、分层优质；2026-04-01 bid_won：中标地铁项目 （1,200万元）；首推P1"
+    )
     assert [line.on for line in profile.timeline] == sorted(
         (line.on for line in profile.timeline), reverse=True
     )
