@@ -144,21 +144,12 @@ def _add(
     taken: set[str],
 ) -> None:
     index = len(companies)
-    if node >= 0:
-        trade = _trade_word(nodes[node])
-        scope, goods = _scope(rng, nodes[node])
-        industries = nodes[node].industries or ("M7519",)
-        industry = industries[int(rng.integers(len(industries)))]
-    else:
-        trade, industry, scope = words.GENERAL_TRADES[int(rng.integers(len(words.GENERAL_TRADES)))]
-        goods = ()
+    trade, industry, scope, goods = _trade(rng, nodes[node] if node >= 0 else None)
     name, brand = _name(rng, trade, taken)
-    district_code, district_name, _, lon, lat = words.DISTRICTS[district]
     road = words.ROADS[int(rng.integers(len(words.ROADS)))]
-    place = f"{words.PARK_NAMES[park][1]}" if park >= 0 else ""
     employees = max(1, round(float(np.exp(rng.normal(2.6, 1.1))) * (capital / 6e6) ** 0.35))
     companies.number.append(f"D{index + 1:06d}")
-    companies.uscc.append(make_uscc(district_code, index))
+    companies.uscc.append(make_uscc(words.DISTRICTS[district][0], index))
     companies.name.append(name)
     companies.brand.append(brand)
     companies.district.append(district)
@@ -176,6 +167,28 @@ def _add(
     companies.industry_code.append(industry)
     companies.scope.append(scope)
     companies.goods.append(goods)
+    _stand(companies, rng, road, district, park)
+    companies.phone.append(f"021-555{index % 90000 + 10000:05d}")
+    companies.email.append(f"office{index + 1}@demo.example")
+    companies.board.append("")
+    companies.parent.append(-1)
+    companies.legal_representative.append(-1)
+
+
+def _trade(rng: np.random.Generator, node: Node | None) -> tuple[str, str, str, tuple[str, ...]]:
+    """Return (trade word, GB/T 4754 code, scope, goods) of a company on a node, or off the chains."""
+    if node is None:
+        trade, industry, scope = words.GENERAL_TRADES[int(rng.integers(len(words.GENERAL_TRADES)))]
+        return trade, industry, scope, ()
+    scope, goods = _scope(rng, node)
+    industries = node.industries or ("M7519",)
+    return _trade_word(node), industries[int(rng.integers(len(industries)))], scope, goods
+
+
+def _stand(companies: Companies, rng: np.random.Generator, road: str, district: int, park: int) -> None:
+    """Give the company an address and a point near its park or district."""
+    _, district_name, _, lon, lat = words.DISTRICTS[district]
+    place = words.PARK_NAMES[park][1] if park >= 0 else ""
     companies.address.append(
         f"上海市{district_name}{place}{road}{int(rng.integers(1, 2800))}号{int(rng.integers(1, 30))}幢"
     )
@@ -183,11 +196,6 @@ def _add(
     centre = park_point(park) if park >= 0 else (lon, lat)
     companies.lon.append(round(centre[0] + float(rng.normal(0, spread)), 6))
     companies.lat.append(round(centre[1] + float(rng.normal(0, spread)), 6))
-    companies.phone.append(f"021-555{index % 90000 + 10000:05d}")
-    companies.email.append(f"office{index + 1}@demo.example")
-    companies.board.append("")
-    companies.parent.append(-1)
-    companies.legal_representative.append(-1)
 
 
 def park_point(park: int) -> tuple[float, float]:

@@ -29,6 +29,10 @@ def _pick(values: Sequence[Any], indexes: Sequence[int]) -> list[Any]:
 
 
 def _files(city: City) -> dict[str, dict[str, Sequence[Any]]]:
+    return {**_market_files(city), **_bank_files(city)}
+
+
+def _market_files(city: City) -> dict[str, dict[str, Sequence[Any]]]:
     operators = _pick(city.companies.uscc, city.operators)
     return {
         "companies.csv": _companies(city),
@@ -65,6 +69,11 @@ def _files(city: City) -> dict[str, dict[str, Sequence[Any]]]:
             "发布机构": city.announcements.publisher,
             "发布日期": city.announcements.published_on,
         },
+    }
+
+
+def _bank_files(city: City) -> dict[str, dict[str, Sequence[Any]]]:
+    return {
         "institutions.csv": {**bank.institution_columns()},
         "staff.csv": {
             "staff_no": city.staff.number,

@@ -273,6 +273,25 @@ def _title(name: str, kind: OpportunityKind, role: str, amount_text: str | None,
     return "，".join(parts)
 
 
+def _base(document: _Document, event: Event, span: tuple[int, int], kind: OpportunityKind) -> dict[str, Any]:
+    """Return what every finding of an event has in common."""
+    evidence = document.text[span[0] : span[1]]
+    amount = event.amount
+    return {
+        "detector": "text",
+        "kind": kind.code,
+        "occurred_on": event.on,
+        "published_on": document.published_on,
+        "amount_cny": amount.cny if amount else None,
+        "amount_text": evidence[amount.start : amount.end].strip() if amount else None,
+        "evidence": evidence,
+        "span_start": span[0] if document.whole else None,
+        "span_end": span[1] if document.whole else None,
+        "source": document.source,
+        "record_key": document.record_key,
+    }
+
+
 def _rows(
     document: _Document,
     event: Event,
@@ -282,35 +301,16 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield one finding per player whose role means something to the bank; one without a company if there is none."""
     telling = [player for player in event.players if not kind.role(player.role).context]
-    evidence = document.text[span[0] : span[1]]
-    amount_text = None
-    if event.amount:
-        amount_text = evidence[event.amount.start : event.amount.end].strip()
-    base = {
-        "detector": "text",
-        "kind": kind.code,
-        "occurred_on": event.on,
-        "published_on": document.published_on,
-        "amount_cny": event.amount.cny if event.amount else None,
-        "amount_text": amount_text,
-        "evidence": evidence,
-        "span_start": span[0] if document.whole else None,
-        "span_end": span[1] if document.whole else None,
-        "source": document.source,
-        "record_key": document.record_key,
-    }
+    base = _base(document, event, span, kind)
+    amount_text = base["amount_text"]
     if not telling:
-        role, name = kind.subject_role, None
-        yield (
-            base
-            | _identity(base, role, None, None)
-            | {
-                "subject_role": role,
-                "title": _title("", kind, role, amount_text, None),
-                "confidence": event.rule.confidence / 2,
-                "company_name": name,
-            }
-        )
+        nobody = {
+            "subject_role": kind.subject_role,
+            "title": _title("", kind, kind.subject_role, amount_text, None),
+            "confidence": event.rule.confidence / 2,
+            "company_name": None,
+        }
+        yield base | _identity(base, kind.subject_role, None, None) | nobody
     for player in telling:
         others = [other.mention.name for other in event.players if other.role != player.role]
         company_id, name = _company_of(player, subject), player.mention.name

@@ -10,6 +10,29 @@ _BUDGET = 150_000
 
 
 @njit(cache=True, nogil=True)
+def _keep_best(touched, total, doc_norm, norm, docs, scores):  # type: ignore[no-untyped-def]
+    """Sort the best of the touched documents into ``docs`` and ``scores``, and clear their totals."""
+    k = len(docs)
+    lowest = np.float32(0.0)
+    held = 0
+    for doc in touched:
+        score = total[doc] / (doc_norm[doc] * norm)
+        total[doc] = 0.0
+        if held == k and score <= lowest:
+            continue
+        spot = held if held < k else k - 1
+        while spot > 0 and scores[spot - 1] < score:
+            scores[spot] = scores[spot - 1]
+            docs[spot] = docs[spot - 1]
+            spot -= 1
+        scores[spot] = score
+        docs[spot] = doc
+        if held < k:
+            held += 1
+        lowest = scores[held - 1] if held == k else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True)
 def nearest(  # type: ignore[no-untyped-def]
     query_start,
     query_gram,
@@ -49,22 +72,5 @@ def nearest(  # type: ignore[no-untyped-def]
                     touched[found] = doc
                     found += 1
                 total[doc] += weight * factors[posting_distance[position]]
-        lowest = np.float32(0.0)
-        held = 0
-        for place in range(found):
-            doc = touched[place]
-            score = total[doc] / (doc_norm[doc] * query_norm[query])
-            total[doc] = 0.0
-            if held == k and score <= lowest:
-                continue
-            spot = held if held < k else k - 1
-            while spot > 0 and scores[query, spot - 1] < score:
-                scores[query, spot] = scores[query, spot - 1]
-                docs[query, spot] = docs[query, spot - 1]
-                spot -= 1
-            scores[query, spot] = score
-            docs[query, spot] = doc
-            if held < k:
-                held += 1
-            lowest = scores[query, held - 1] if held == k else np.float32(0.0)
+        _keep_best(touched[:found], total, doc_norm, query_norm[query], docs[query], scores[query])
     return docs, scores

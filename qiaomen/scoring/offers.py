@@ -252,24 +252,26 @@ def _worded(
             reasons.append(f"具有“{tags[next(carried)].name_zh}”标签，适合{name}")
             sources.append("tag")
         opportunities.append(event["opportunity_id"] if event is not None else None)
-    index = (
-        grounds.scores.column("response_index").take(pa.array(np.maximum(chosen.score_at, 0)))
-        if by_score.any()
-        else None
-    )
     return pa.table(
         {
             "company_id": pa.array(companies),
             "product": pa.array([keys.codes[place] for place in places], pa.string()),
             "rank": pa.array(chosen.rank),
-            "response_index": pa.nulls(len(places), pa.float64())
-            if index is None
-            else pc.if_else(pa.array(by_score), index, None),
+            "response_index": _indexes(chosen, grounds),
             "basis": pa.array(sources, pa.string()),
             "opportunity_id": pa.array(opportunities, pa.string()),
             "reason": pa.array(reasons, pa.string()),
         }
     )
+
+
+def _indexes(chosen: _Chosen, grounds: Grounds) -> pa.Array:
+    """Return the response index of each choice; null where no score stands behind it."""
+    by_score = chosen.score_at >= 0
+    if not by_score.any():
+        return pa.nulls(len(by_score), pa.float64())
+    index = grounds.scores.column("response_index").take(pa.array(np.maximum(chosen.score_at, 0)))
+    return pc.if_else(pa.array(by_score), index, None)
 
 
 def best_companies(

@@ -257,6 +257,7 @@ def train(
     The first 60 % by date fit a card that the next 20 % calibrate; the shipped card is fitted on both and measured on
     the last 20 %. Too few rows or answers give no model: the expert card stays in force, and the statement says so.
     """
+    rows = rows.sort_by([("contacted_on", "ascending"), ("company_id", "ascending")])
     answers = column_values(rows, "answered")
     positives = int(answers.sum())
     if len(answers) < least_rows or positives < least_positives or positives == len(answers):
@@ -265,10 +266,8 @@ def train(
             f"营销结果不足，沿用专家评分卡“{strategy.card}”：已知 {len(answers)} 条、响应 {positives} 条，"
             f"学习至少需要 {least_rows} 条且响应不少于 {least_positives} 条",
         )
-    rows = rows.sort_by([("contacted_on", "ascending"), ("company_id", "ascending")])
-    days = rows.column("contacted_on").to_pylist()
+    days = rows["contacted_on"].to_pylist()
     calibrate_at, test_at = _split(days)
-    answers = column_values(rows, "answered")
     spans = (answers[:calibrate_at], answers[calibrate_at:test_at], answers[test_at:])
     if any(len(span) == 0 or span.sum() == 0 or span.sum() == len(span) for span in spans):
         return Training(
@@ -276,7 +275,6 @@ def train(
             f"营销结果的日期过于集中，不能按时间切分，沿用专家评分卡“{strategy.card}”：共 {len(answers)} 条",
         )
     names = {code: indicators[code].name_zh if code in indicators else code for code in strategy.candidates}
-    version = as_of.isoformat()
     middle = rows.slice(calibrate_at, test_at - calibrate_at)
     early = _fit(rows.slice(0, calibrate_at), strategy.candidates, middle)
     lasting = {code: strategy.candidates[code] for code in early.binned}
@@ -285,21 +283,23 @@ def train(
         return Training(
             None, f"没有指标能区分响应与否，沿用专家评分卡“{strategy.card}”：共 {len(answers)} 条"
         )
-    calibration = _calibrate(_scores(_card(early, strategy, names, version), middle), spans[1])
-    card = _card(fit, strategy, names, version)
-    known = _scores(card, rows.slice(0, test_at))
-    curve = {"middle": float(known.mean() + known.std()), "spread": max(float(known.std()), 1.0)}
-    card = card.model_copy(update={"calibration": calibration, **curve})
-    newest = rows.slice(test_at)
-    scores = _scores(card, newest)
+    calibration = _calibrate(_scores(_card(early, strategy, names, as_of.isoformat()), middle), spans[1])
+    card = _curved(_card(fit, strategy, names, as_of.isoformat()), rows.slice(0, test_at), calibration)
+    scores = _scores(card, rows.slice(test_at))
     likely = probability(card, scores)
-    figures = measure(spans[2], scores, likely if likely is not None else scores)
+    figures = measure(spans[2], scores, scores if likely is None else likely)
     facts = _facts(strategy, fit, indicators, days, (calibrate_at, test_at), positives, figures)
-    area = figures["auc"]
-    statement = (
-        f"由 {len(answers)} 条营销结果（响应 {positives} 条）学得，最近一段 AUC {area:.3f}；{MARKETING_ONLY}"
+    return Training(
+        Model(strategy.code, card, as_of, facts),
+        f"由 {len(answers)} 条营销结果（响应 {positives} 条）学得，最近一段 AUC {figures['auc']:.3f}；{MARKETING_ONLY}",
     )
-    return Training(Model(strategy.code, card, as_of, facts), statement)
+
+
+def _curved(card: Scorecard, rows: pa.Table, calibration: tuple[float, float]) -> Scorecard:
+    """Return the card with its calibration and the curve of its index, set by the scores that it was fitted on."""
+    known = _scores(card, rows)
+    curve = {"middle": float(known.mean() + known.std()), "spread": max(float(known.std()), 1.0)}
+    return card.model_copy(update={"calibration": calibration, **curve})
 
 
 def _facts(
