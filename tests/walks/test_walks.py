@@ -87,7 +87,9 @@ def test_a_company_record_reaches_chain_park_graph_tags_and_screening(grown: Gro
     board = grown.demo.companies()[grown.director_of]
     assert (way["customer_id"], way["hops"], way["proven"]) == (board, 2, True)
     opened_index, names = index(grown)
-    wanted = membership.parse("chain:集成电路/上游 & region:310115 & capital_cny>=30000000 & !customer", names)
+    wanted = membership.parse(
+        "chain:集成电路/上游 & region:310115 & capital_cny>=30000000 & !customer", names
+    )
     assert first in opened_index.ids(wanted).tolist()
 
 
