@@ -32,7 +32,7 @@ SWITCHES = (
     "--disable-sync",
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
