@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -61,7 +61,12 @@ class Settings(BaseModel):
         False,
         description="make a login for every post of staff at the run and print it / 运行时为员工建立演示账号",
     )
-    session_hours: int = Field(12, ge=1, le=168, description="life of a web session / 登录会话时长（小时）")
+    session_hours: int = Field(
+        12,
+        ge=1,
+        le=168,
+        description="life of a web session and its cookie; 2 idle hours end it too / 登录会话与 Cookie 的时长（小时），闲置 2 小时也会失效",
+    )
     secure_cookies: bool = Field(
         False, description="send session cookies over HTTPS only / 仅通过 HTTPS 发送会话 Cookie"
     )
@@ -75,6 +80,11 @@ class Settings(BaseModel):
     )
     webhook_secret: str = Field("", description="key that signs webhooks / 回调签名密钥")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR / 日志级别")
+
+    @property
+    def session_life(self) -> timedelta:
+        """How long a session lasts, at the server and in the cookie alike."""
+        return timedelta(hours=self.session_hours)
 
     def today(self) -> date:
         """Return the business date: ``as_of`` where it is fixed, else today in ``time_zone``."""

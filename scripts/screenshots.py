@@ -220,7 +220,10 @@ def main() -> None:
         work(workspace, staff[Role.MANAGER])
         with writing(workspace.sql) as connection:
             now = dt.datetime.now(dt.UTC)
-            tokens = {role: open_session(connection, viewers[0], now) for role, viewers in staff.items()}
+            tokens = {
+                role: open_session(connection, viewers[0], now, life=dt.timedelta(hours=1))
+                for role, viewers in staff.items()
+            }
         server, base = serve(workspace)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)

@@ -18,7 +18,6 @@ from qiaomen.bank.trail import audit
 from qiaomen.bank.viewers import Viewer, parents_of, subtree, viewer_of
 from qiaomen.vocab import InputRejected, NotAllowed, NotFound, Role
 
-LIFE: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=2)
 SEEN_EVERY: Final = timedelta(minutes=5)
 LONGEST_TOKEN: Final = timedelta(days=366)
@@ -38,8 +37,8 @@ class Session:
     stale: bool
 
 
-def open_session(connection: Connection, viewer: Viewer, now: datetime) -> str:
-    """Begin a session and return its token, which is stored only as a hash."""
+def open_session(connection: Connection, viewer: Viewer, now: datetime, *, life: timedelta) -> str:
+    """Begin a session that ends after ``life`` and return its token, which is stored only as a hash."""
     token = secrets.token_urlsafe(32)
     connection.execute(
         sa.insert(SESSIONS).values(
@@ -47,7 +46,7 @@ def open_session(connection: Connection, viewer: Viewer, now: datetime) -> str:
             user_id=viewer.user_id,
             created_at=now,
             seen_at=now,
-            expires_at=now + LIFE,
+            expires_at=now + life,
         )
     )
     return token

@@ -214,7 +214,7 @@ def administrator(sql: sa.Engine) -> Viewer:
 def test_sessions_expire_rotate_and_end(sql: sa.Engine) -> None:
     viewer = administrator(sql)
     with writing(sql) as connection:
-        token = open_session(connection, viewer, NOW)
+        token = open_session(connection, viewer, NOW, life=timedelta(hours=12))
         session = session_of(connection, token, NOW + timedelta(minutes=6))
         assert session.viewer == viewer
         assert session.stale
@@ -230,11 +230,11 @@ def test_sessions_expire_rotate_and_end(sql: sa.Engine) -> None:
         with pytest.raises(NotAllowed, match="失效"):
             session_of(connection, fresh, NOW + timedelta(hours=12, minutes=1))
         assert drop_expired_sessions(connection, NOW + timedelta(hours=13)) == 1
-        other = open_session(connection, viewer, NOW)
+        other = open_session(connection, viewer, NOW, life=timedelta(hours=1))
         close_session(connection, other)
         with pytest.raises(NotAllowed):
             session_of(connection, other, NOW)
-        kept = open_session(connection, viewer, NOW)
+        kept = open_session(connection, viewer, NOW, life=timedelta(hours=1))
         set_active(viewer, connection, "root", active=False, now=NOW)
         with pytest.raises(NotAllowed):
             session_of(connection, kept, NOW)

@@ -10,9 +10,10 @@ from conftest import Browser, Enter
 from fastapi import FastAPI
 from small_city import City
 
-from qiaomen.bank import Action, create_token, viewer_by_login
-from qiaomen.store import writing
-from qiaomen.web.security import is_local_address
+from qiaomen.bank import Action, create_token, session_of, viewer_by_login
+from qiaomen.store import reading, writing
+from qiaomen.web import create_app
+from qiaomen.web.security import SESSION_COOKIE, is_local_address
 
 ADMINISTRATOR, ANALYST, MANAGER = "e0002", "e0001", "e0005"
 
@@ -47,6 +48,22 @@ def test_the_session_cookie_is_out_of_reach_of_scripts(still_app: FastAPI, still
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
+
+
+def test_one_setting_governs_the_cookie_and_the_session(city: City) -> None:
+    city.workspace.settings = city.workspace.settings.model_copy(update={"session_hours": 5})
+    browser = Browser(create_app(city.workspace))
+    browser.client.follow_redirects = False
+    csrf = browser.get("/login").text.split('name="csrf" value="')[1].split('"')[0]
+    began = dt.datetime.now(dt.UTC)
+    answer = browser.client.post(
+        "/login", data={"login": MANAGER, "password": city.passwords[MANAGER], "csrf": csrf}
+    )
+    assert "max-age=18000" in answer.headers["set-cookie"].lower()
+    secret = browser.client.cookies[SESSION_COOKIE]
+    with reading(city.workspace.sql) as connection:
+        ends = session_of(connection, secret, began).expires_at
+    assert abs(ends - began - dt.timedelta(hours=5)) < dt.timedelta(minutes=5)
 
 
 def test_a_wrong_password_says_no_more_than_that(still_app: FastAPI) -> None:

@@ -90,13 +90,13 @@ def log_in(
     except NotAllowed as error:
         return _login_page(request, status=HTTPStatus.FORBIDDEN, error=str(error), login=login, target=target)
     with writing(site.workspace.sql) as connection:
-        token = open_session(connection, viewer, now())
+        token = open_session(connection, viewer, now(), life=site.workspace.settings.session_life)
     answer = RedirectResponse(target, HTTPStatus.SEE_OTHER)
     settings = site.workspace.settings
     answer.set_cookie(
         SESSION_COOKIE,
         token,
-        max_age=settings.session_hours * 3600,
+        max_age=int(settings.session_life.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=settings.secure_cookies,
