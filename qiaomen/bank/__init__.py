@@ -26,6 +26,7 @@ from qiaomen.bank.institutions import (
     staff_names,
     sync_institutions,
 )
+from qiaomen.bank.read_log import ReadLog
 from qiaomen.bank.sessions import (
     Session,
     close_session,
@@ -40,7 +41,15 @@ from qiaomen.bank.sessions import (
     touch_session,
 )
 from qiaomen.bank.tables import INSTITUTION_RECORDS, STAFF_RECORDS
-from qiaomen.bank.trail import AuditCheck, audit, audit_rows, verify_audit
+from qiaomen.bank.trail import AuditFilter, audit, audit_export, audit_rows
+from qiaomen.bank.trail_check import (
+    Anchor,
+    AuditCheck,
+    make_anchor,
+    read_anchors,
+    verify_audit,
+    write_anchor,
+)
 from qiaomen.bank.users import (
     NewUser,
     change_password,
@@ -58,15 +67,19 @@ __all__ = [
     "STAFF_RECORDS",
     "ZONE",
     "Action",
+    "Anchor",
     "AuditCheck",
+    "AuditFilter",
     "Institution",
     "NewUser",
     "Post",
+    "ReadLog",
     "Scope",
     "Session",
     "SyncResult",
     "Viewer",
     "audit",
+    "audit_export",
     "audit_rows",
     "change_password",
     "check_password",
@@ -82,12 +95,14 @@ __all__ = [
     "list_tokens",
     "list_users",
     "local_analyst",
+    "make_anchor",
     "mask",
     "mask_row",
     "may",
     "open_session",
     "pool_institutions",
     "posts_held",
+    "read_anchors",
     "read_institutions",
     "read_posts",
     "referral_name",
@@ -108,4 +123,5 @@ __all__ = [
     "verify_audit",
     "viewer_by_login",
     "viewer_of",
+    "write_anchor",
 ]
