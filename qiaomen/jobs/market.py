@@ -118,16 +118,20 @@ def classify(run: Run) -> None:
     )
 
 
-def trade(run: Run) -> None:
-    """Roll supply documents up into pairs and judge core partners."""
+def core_rule(run: Run) -> supply.CoreRule:
+    """Return the rule of core judgement that the settings name; ``InputRejected`` where there is no such rule."""
     rules = supply.load_core_rules(run.overlay)
     if run.settings.core_rule not in rules:
         raise InputRejected(
             f"设置 core_rule 的“{run.settings.core_rule}”不存在", remedy=f"可用：{'、'.join(rules)}"
         )
-    rule = rules[run.settings.core_rule]
+    return rules[run.settings.core_rule]
+
+
+def trade(run: Run) -> None:
+    """Roll supply documents up into pairs and judge core partners."""
     records = supply.with_ids(run.table(supply.SUPPLY_RECORDS), run.table(COMPANY_REFS))
-    result = supply.rollup_supply(records, run.as_of, rule, keep=run.engine.keep)
+    result = supply.rollup_supply(records, run.as_of, core_rule(run), keep=run.engine.keep)
     left_out = run.engine.arrow(result.left_out).to_pylist()
     run.report(
         "supply",

@@ -10,6 +10,7 @@ import numpy as np
 from qiaomen import customers, opportunities, scoring, supply, tags
 from qiaomen.chains import CHAIN_NODES
 from qiaomen.jobs.context import Run
+from qiaomen.jobs.market import core_rule
 from qiaomen.jobs.profile import source_tables
 from qiaomen.parks import PARKS
 from qiaomen.reach import REACH
@@ -57,8 +58,13 @@ def score(run: Run) -> None:
 def _learn(
     run: Run, indicators: Mapping[str, scoring.Indicator], strategies: Mapping[str, scoring.Strategy]
 ) -> dict[str, scoring.Model]:
-    """Return the models that outcomes support; a strategy without enough of them keeps its expert card."""
+    """Return the models that outcomes support; a strategy without enough of them keeps its expert card.
+
+    Supply is rolled up anew from the documents of each past month, by the same rule as this run's pairs.
+    """
     tables = _tables(run)
+    records = supply.with_ids(run.table(supply.SUPPLY_RECORDS), run.table(COMPANY_REFS))
+    tables[supply.SUPPLY_RECORDS.name] = records
     learned = {}
     for strategy in strategies.values():
         if not strategy.learn_from:
@@ -71,6 +77,7 @@ def _learn(
             tags=tags.load_tags(run.overlay),
             keep=run.engine.keep,
             overlay=run.overlay,
+            core_rule=core_rule(run),
         )
         training = scoring.train(strategy, rows, indicators, run.as_of)
         run.notes.append(f"{strategy.name_zh}：{training.statement}")
@@ -107,11 +114,9 @@ def tier(run: Run) -> None:
 
 
 def _tables(run: Run) -> dict[str, ir.Table]:
-    """Return what indicators read: what tags read, where companies stand, and documents with numbers."""
+    """Return what indicators read: what tags read, where companies stand, and supply pairs as this run judged them."""
     tables = source_tables(run)
     tables.update({table.name: run.table(table) for table in (CHAIN_NODES, PARKS, REACH)})
-    records = supply.with_ids(run.table(supply.SUPPLY_RECORDS), run.table(COMPANY_REFS))
-    tables[supply.SUPPLY_RECORDS.name] = records
     tables[COMPANY_TAGS.name] = run.table(COMPANY_TAGS)
     tables[COMPANIES.name] = run.table(COMPANIES)
     tables[customers.OUTCOMES.name] = run.table(customers.OUTCOMES)

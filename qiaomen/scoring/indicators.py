@@ -16,6 +16,7 @@ from qiaomen.scoring.bank_views import VIEWS
 from qiaomen.scoring.catalogue import Indicator, order_indicators
 from qiaomen.scoring.views import Facts
 from qiaomen.store import portable
+from qiaomen.supply import CoreRule
 from qiaomen.tags import Tag, compile_condition, load_tags
 
 if TYPE_CHECKING:
@@ -120,19 +121,20 @@ def compute_indicators(
     only: ir.Table | None = None,
     keep: Callable[[ir.Table], ir.Table] = lambda table: table,
     overlay: Path | None = None,
+    core_rule: CoreRule | None = None,
 ) -> ir.Table:
     """Return (company_id, one float64 column per indicator in declared order), one row per company.
 
     ``tables`` are by lake name: ``companies`` always; loaded ones with ``company_id`` (``supply_records`` with
     ``supplier_id`` and ``buyer_id``) beside the reference. An indicator whose table was not given is null.
+    Supply is read from ``supply_records`` by ``core_rule``, or without them from ``supply_pairs`` as already judged.
     ``tags`` defaults to the shipped ones; ``only`` (company_id) limits the rows; ``keep`` may compute a shared
     expression once (``Engine.keep``); ``overlay`` is where the bank's size standards and core rules stand.
     """
     asked = wanted_tags(indicators)
     known_tags = (load_tags(overlay) if tags is None else tags) if asked else {}
-    facts = Facts(
-        tables, as_of, keep, {code: tag for code, tag in known_tags.items() if code in asked}, overlay
-    )
+    used_tags = {code: tag for code, tag in known_tags.items() if code in asked}
+    facts = Facts(tables, as_of, keep, used_tags, overlay, core_rule)
     companies = tables["companies"]
     wide = companies.select("company_id", trade_code=companies.industry_code.substr(0, 3))
     if only is not None:
@@ -189,12 +191,13 @@ def trace(
     company_id: int,
     *,
     overlay: Path | None = None,
+    core_rule: CoreRule | None = None,
 ) -> dict[str, pa.Table]:
     """Return the source rows that one indicator counts for one company, by the code of each fold behind it.
 
     An indicator without rows (its table was not given) has no entry.
     """
-    facts = Facts(tables, as_of, tags=load_tags(overlay), overlay=overlay)
+    facts = Facts(tables, as_of, tags=load_tags(overlay), overlay=overlay, core_rule=core_rule)
     found: dict[str, pa.Table] = {}
     waiting = [code]
     while waiting:

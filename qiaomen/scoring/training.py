@@ -33,6 +33,7 @@ from qiaomen.scoring.scorecards import (
     probability,
     total_points,
 )
+from qiaomen.supply import CoreRule
 from qiaomen.tags import Tag
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def training_set(
     tags: Mapping[str, Tag] | None = None,
     keep: Callable[[ir.Table], ir.Table] = lambda table: table,
     overlay: Path | None = None,
+    core_rule: CoreRule | None = None,
 ) -> pa.Table:
     """Return one row per contact whose answer is known: contacted_on, answered, the candidates as known then.
 
@@ -88,7 +90,7 @@ def training_set(
         last = part.column("contacted_on")[-1].as_py()
         only = known.filter(known.contacted_on >= month, known.contacted_on <= last).select("company_id")
         wide = compute_indicators(
-            needed, tables, month, tags=tags, only=only, keep=keep, overlay=overlay
+            needed, tables, month, tags=tags, only=only, keep=keep, overlay=overlay, core_rule=core_rule
         ).to_pyarrow()
         parts.append(_placed(part, wide, list(strategy.candidates)))
     if not parts:

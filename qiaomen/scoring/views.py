@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from qiaomen.scoring.view_columns import COMPANY_FACTS
 from qiaomen.store import portable
-from qiaomen.supply import load_core_rules, rollup_supply
+from qiaomen.supply import CoreRule, load_core_rules, rollup_supply
 from qiaomen.tags import Tag, load_size_standards, size_rank, tagged_rows
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Facts:
     keep: Callable[[ir.Table], ir.Table] = field(default=_same)
     tags: Mapping[str, Tag] = field(default_factory=dict)
     overlay: Path | None = None
+    core_rule: CoreRule | None = None
 
     def has(self, *names: str) -> bool:
         """Tell whether all these tables were given."""
@@ -55,9 +56,12 @@ class Facts:
 
     @cached_property
     def pairs(self) -> ir.Table | None:
-        """Supplier-buyer pairs over the documents known at ``as_of``; without documents, the pairs as given."""
+        """Supplier-buyer pairs over the documents known at ``as_of``; without documents, the pairs as given.
+
+        Documents are judged by ``core_rule``, by the catalogue's ``default`` where none was chosen.
+        """
         if self.has("supply_records"):
-            rule = load_core_rules(self.overlay)["default"]
+            rule = self.core_rule or load_core_rules(self.overlay)["default"]
             return self.keep(rollup_supply(self.tables["supply_records"], self.as_of, rule).pairs)
         return self.tables.get("supply_pairs")
 
