@@ -86,9 +86,9 @@ class Settings(BaseModel):
         """How long a session lasts, at the server and in the cookie alike."""
         return timedelta(hours=self.session_hours)
 
-    def today(self) -> date:
-        """Return the business date: ``as_of`` where it is fixed, else today in ``time_zone``."""
-        return self.as_of or datetime.now(ZoneInfo(self.time_zone)).date()
+    def today(self, now: datetime) -> date:
+        """Return the business date: ``as_of`` where it is fixed, else the day of ``now`` in ``time_zone``."""
+        return self.as_of or now.astimezone(ZoneInfo(self.time_zone)).date()
 
 
 def read_settings(workspace: Path, environ: Mapping[str, str] | None = None) -> Settings:

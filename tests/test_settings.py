@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,15 @@ def test_lists_in_the_environment_are_comma_separated(tmp_path: Path) -> None:
     )
 
 
+NOW = datetime(2026, 7, 1, 16, 30, tzinfo=UTC)
+
+
+def test_today_is_the_day_of_the_business_zone(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, {}).today(NOW) == date(2026, 7, 2)
+
+
 def test_fixed_date_is_today(tmp_path: Path) -> None:
-    assert read_settings(tmp_path, {"QIAOMEN_AS_OF": "2026-06-30"}).today() == date(2026, 6, 30)
+    assert read_settings(tmp_path, {"QIAOMEN_AS_OF": "2026-06-30"}).today(NOW) == date(2026, 6, 30)
 
 
 @pytest.mark.parametrize(

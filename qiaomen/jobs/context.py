@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qiaomen.jobs.workspace import Clock, wall_clock
 from qiaomen.settings import Settings
 from qiaomen.store import Engine, Stage
 from qiaomen.vocab import Table
@@ -32,6 +33,7 @@ class Run:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    clock: Clock = wall_clock
 
     def arrow(self, table: Table) -> pa.Table:
         """Return a table of the stage in memory."""

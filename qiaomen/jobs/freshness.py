@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from pathlib import Path
+
+from sqlalchemy.engine import Connection
 
 from qiaomen.bank import local_analyst
 from qiaomen.customers import match_decisions
 from qiaomen.dispatch import contacts, open_tasks
 from qiaomen.jobs.tables import LOADED_TABLES
 from qiaomen.jobs.workspace import Workspace
-from qiaomen.store import reading, writing
+from qiaomen.store import writing
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # A change of these files changes no result.
@@ -22,11 +24,28 @@ PAGES = PACKAGE / "web"
 
 def inputs_mark(workspace: Workspace, day: date) -> str:
     """Return a hash of everything that a run for ``day`` would read as it stands now."""
+    mark = marker(workspace, day)
+    with writing(workspace.sql) as connection:
+        return mark(connection)
+
+
+def marker(workspace: Workspace, day: date) -> Callable[[Connection], str]:
+    """Read the files; return what adds the work of staff, in the caller's transaction, and gives the hash."""
     digest = hashlib.sha256()
-    for part in _parts(workspace, day):
+
+    def add(part: str) -> None:
         digest.update(part.encode())
         digest.update(b"\0")
-    return digest.hexdigest()
+
+    for part in _parts(workspace, day):
+        add(part)
+
+    def mark(connection: Connection) -> str:
+        for part in _work_of_staff(connection, workspace.now()):
+            add(part)
+        return digest.hexdigest()
+
+    return mark
 
 
 def _parts(workspace: Workspace, day: date) -> Iterator[str]:
@@ -38,16 +57,13 @@ def _parts(workspace: Workspace, day: date) -> Iterator[str]:
     yield from _stamps(PACKAGE)
     if workspace.overlay is not None:
         yield from _stamps(workspace.overlay)
-    with writing(workspace.sql) as connection:
-        viewer = local_analyst(connection, datetime.now(UTC))
-    with reading(workspace.sql) as connection:
-        for rows in (
-            open_tasks(viewer, connection),
-            contacts(viewer, connection),
-            match_decisions(connection),
-        ):
-            lines = (json.dumps(row, default=str, ensure_ascii=False) for row in rows.to_pylist())
-            yield "\n".join(sorted(lines))
+
+
+def _work_of_staff(connection: Connection, now: datetime) -> Iterator[str]:
+    viewer = local_analyst(connection, now)
+    for rows in (open_tasks(viewer, connection), contacts(viewer, connection), match_decisions(connection)):
+        lines = (json.dumps(row, default=str, ensure_ascii=False) for row in rows.to_pylist())
+        yield "\n".join(sorted(lines))
 
 
 def _stamps(folder: Path) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -62,7 +61,7 @@ def propose(run: Run) -> None:
     """Build leads, apply every admission rule, allocate what passes."""
     rules = dispatch.load_allocation_rules(run.overlay)
     with writing(run.sql) as connection:
-        viewer = local_analyst(connection, datetime.now(UTC))
+        viewer = local_analyst(connection, run.clock())
     leads = run.engine.keep(_leads(run, rules))
     with reading(run.sql) as connection:
         open_tasks = dispatch.open_tasks(viewer, connection)

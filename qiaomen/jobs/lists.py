@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +41,7 @@ def try_customer_list(workspace: Workspace, path: Path, file_name: str, mapping:
 def _prepared(
     workspace: Workspace, path: Path, file_name: str, mapping: Mapping[str, str], existing: pa.Table
 ) -> Upload:
-    now = datetime.now(UTC)
+    now = workspace.now()
     return prepare_upload(
         path,
         mapping,

@@ -6,9 +6,9 @@ Reads and writes the loaded tables, ``loads`` and ``rejects``.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -84,15 +84,20 @@ class LoadReport:
 
 
 def load_files(
-    workspace: Workspace, source: str | None, paths: Sequence[Path], observer: Observer
+    workspace: Workspace,
+    source: str | None,
+    paths: Sequence[Path],
+    observer: Observer,
+    *,
+    holding: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> LoadReport:
-    """Load files or folders (default: the inbox) and publish them as one generation.
+    """Load files or folders (default: the inbox) and publish them as one generation, within ``holding``.
 
     Raises ``InputRejected`` for a file that cannot be read; then no file of the call is loaded.
     """
     sources = load_sources(workspace.overlay)
     plan = plan_files(sources, paths or [workspace.inbox], source=source)
-    load_id = f"L{datetime.now(UTC):%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
+    load_id = f"L{workspace.now():%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
     results: list[LoadResult] = []
     grouped = plan.by_source()
     with workspace.lake.stage() as stage:
@@ -104,7 +109,7 @@ def load_files(
                 LOADED_TABLES,
                 stage.arrow,
                 load_id=load_id,
-                now=datetime.now(UTC),
+                now=workspace.now(),
                 observer=_per_file(observer, files, done, len(plan.files)),
                 overlay=workspace.overlay,
             )
@@ -112,7 +117,8 @@ def load_files(
                 stage.write(LOADED_TABLES[name], data)
             results.append(result)
             done += len(files)
-        snapshot = _publish(stage, results, {**stage.note, "load_id": load_id})
+        with holding():
+            snapshot = _publish(stage, results, {**stage.note, "load_id": load_id})
     observer("已发布", 1.0)
     return _report(load_id, snapshot.number, results, plan.ignored, plan.unknown)
 

@@ -7,8 +7,7 @@ machine when its lease ends.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
@@ -16,7 +15,7 @@ from sqlalchemy.engine import Connection
 from qiaomen.bank import Action, Viewer, audit, require
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.store import jobs, reading, writing
-from qiaomen.vocab import Conflict
+from qiaomen.vocab import Conflict, NotFound
 
 KIND: Final = "run"
 
@@ -38,12 +37,12 @@ def begin_run(workspace: Workspace, day: date) -> jobs.Job:
 def _queue(workspace: Workspace, day: date) -> int:
     payload = {"as_of": day.isoformat()}
     with writing(workspace.sql) as connection:
-        return jobs.submit(connection, KIND, payload, key=KIND, by="command_line", now=datetime.now(UTC))
+        return jobs.submit(connection, KIND, payload, key=KIND, by="command_line", now=workspace.now())
 
 
 def claim_run(workspace: Workspace) -> jobs.Job | None:
     """Take the run that waits; none where no run waits."""
-    return jobs.claim(workspace.sql, process_name(), datetime.now(UTC), kinds=[KIND])
+    return jobs.claim(workspace.sql, process_name(), workspace.now(), kinds=[KIND])
 
 
 def _take_over(workspace: Workspace, number: int, day: date) -> jobs.Job:
@@ -51,7 +50,7 @@ def _take_over(workspace: Workspace, number: int, day: date) -> jobs.Job:
         job = jobs.get(connection, number)
     if job.state == "running" and is_gone(job.lease_owner):
         with writing(workspace.sql) as connection:
-            jobs.cancel(connection, number, datetime.now(UTC))
+            jobs.cancel(connection, number, workspace.now())
         _queue(workspace, day)
         taken = claim_run(workspace)
         if taken is not None:
@@ -79,20 +78,24 @@ def is_gone(owner: str | None) -> bool:
     return int(number) == os.getpid()
 
 
-def finish_run(workspace: Workspace, job: jobs.Job, result: Mapping[str, Any]) -> None:
-    """Note that the run is done."""
-    jobs.finish(workspace.sql, job, datetime.now(UTC), result)
-
-
 def give_up_run(workspace: Workspace, job: jobs.Job, error: BaseException) -> None:
     """Note why the run ended early; one that was stopped waits for the next process."""
     try:
         if isinstance(error, Exception):
-            jobs.fail(workspace.sql, job, f"{type(error).__name__}: {error}", datetime.now(UTC))
+            jobs.fail(workspace.sql, job, f"{type(error).__name__}: {error}", workspace.now())
         else:
             jobs.release(workspace.sql, job)
     except Conflict:
         return
+
+
+def is_done(workspace: Workspace, number: Any) -> bool:
+    """Whether the job of that number has ended well; an unknown one has not."""
+    try:
+        with reading(workspace.sql) as connection:
+            return jobs.get(connection, int(number)).state == "done"
+    except (NotFound, TypeError, ValueError):
+        return False
 
 
 def last_run(workspace: Workspace) -> jobs.Job | None:

@@ -1,8 +1,8 @@
 """One run from the loaded tables to tasks.
 
 Everything up to *publish* is staged and becomes visible as one generation or not at all. Tasks follow in one transaction
-keyed by lead; the job record names the generation whose tasks are still to be written, and the next run writes them
-first. Stopped anywhere, a second call finishes the work.
+that also ends the job; the note of the generation names the job and what it read. Stopped anywhere, a second call
+finishes the work: where the generation is there and nothing has changed since, only its tasks are written.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, ClassVar, Final
 
 from qiaomen.jobs import book, indexes, leads, market, moments, profile, ranking, ways
 from qiaomen.jobs.context import Run
-from qiaomen.jobs.freshness import inputs_mark
+from qiaomen.jobs.freshness import inputs_mark, marker
+from qiaomen.jobs.leases import kept_lease
 from qiaomen.jobs.observer import Observer
-from qiaomen.jobs.run_record import begin_run, finish_run, give_up_run, last_run
-from qiaomen.jobs.tasking import sync_bank, write_tasks
+from qiaomen.jobs.run_record import begin_run, give_up_run, is_done, last_run
+from qiaomen.jobs.tasking import sync_bank, task_writer, write_tasks
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.registry import COMPANY_RECORDS
 from qiaomen.store import jobs
@@ -110,12 +111,13 @@ def run_job(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) 
     started = time.monotonic()
     try:
         _need_companies(workspace)
-        report = _run(workspace, job, day, observer)
+        with kept_lease(workspace, job):
+            report = _publish(workspace, job, day, observer)
+            observer("生成任务", 0.95)
+            _write_tasks(workspace, job, report, started)
     except BaseException as error:
         give_up_run(workspace, job, error)
         raise
-    report.seconds = time.monotonic() - started
-    finish_run(workspace, job, {**report.document(), "inputs": inputs_mark(workspace, day)})
     observer("完成", 1.0)
     return report
 
@@ -132,31 +134,67 @@ def last_report(workspace: Workspace, as_of: date | None) -> RunReport | None:
     )
 
 
-def _issue_numbers(workspace: Workspace, day: date) -> dict[str, Any]:
+def _issue_numbers(workspace: Workspace, job: jobs.Job, day: date) -> dict[str, Any]:
     """Publish the numbers of companies and persons as soon as they are issued; return who was found."""
     with workspace.lake.stage() as stage, workspace.engine() as engine:
-        run = Run(stage, engine, day, workspace.settings, workspace.overlay, workspace.sql)
+        run = Run(
+            stage, engine, day, workspace.settings, workspace.overlay, workspace.sql, clock=workspace.now
+        )
         if market.issue_numbers(run):
-            stage.publish(stage.note)
+            with jobs.holding(workspace.sql, job, workspace.now()):
+                stage.publish(stage.note)
         return run.kept
 
 
-def _run(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
-    run_id = f"R{datetime.now(UTC):%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
+def _publish(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
+    """Publish the generation of a run, or take the one that a stopped run left; its tasks are still to be written."""
     sync_bank(workspace)
-    # A run that was stopped after it published left its tasks to us.
-    write_tasks(workspace)
+    left = _left_behind(workspace, day)
+    if left is not None:
+        return left
+    run_id = f"R{workspace.now():%Y%m%dT%H%M%S}{uuid.uuid4().hex[:6]}"
+    inputs = inputs_mark(workspace, day)
     observer("识别企业与人员", 0.0)
-    known = _issue_numbers(workspace, day)
+    known = _issue_numbers(workspace, job, day)
     with workspace.lake.stage() as stage, workspace.engine() as engine:
-        run = Run(stage, engine, day, workspace.settings, workspace.overlay, workspace.sql, kept=known)
+        run = Run(
+            stage, engine, day, workspace.settings, workspace.overlay, workspace.sql,
+            kept=known, clock=workspace.now,
+        )  # fmt: skip
         done = 0.12
         for step, words, share in STEPS:
             observer(words, done)
             step(run)
             done += share / WHOLE * 0.95
-            jobs.advance(workspace.sql, job, datetime.now(UTC), progress=done, message=words, step=words)
-        snapshot = stage.publish({"as_of": day.isoformat(), "run_id": run_id, "run": True})
-    observer("生成任务", 0.95)
-    run.counts["tasks"] = write_tasks(workspace)
-    return RunReport(run_id, snapshot.number, day, 0.0, run.counts, notes=run.notes)
+            jobs.advance(workspace.sql, job, workspace.now(), progress=done, message=words, step=words)
+        report = RunReport(run_id, 0, day, 0.0, run.counts, notes=run.notes)
+        note = {"as_of": day.isoformat(), "run_id": run_id, "run": True, "job": job.job_id, "inputs": inputs}
+        with jobs.holding(workspace.sql, job, workspace.now()):
+            report.generation = stage.publish({**note, "counts": run.counts, "notes": run.notes}).number
+    return report
+
+
+def _left_behind(workspace: Workspace, day: date) -> RunReport | None:
+    """Return the report of a run that published and was stopped before its tasks, where running anew would read the same.
+
+    Where something has changed since, its tasks are written here and none is returned.
+    """
+    snapshot = workspace.lake.snapshot()
+    note = snapshot.note
+    if not note.get("run") or is_done(workspace, note.get("job")):
+        return None
+    if note.get("inputs") == inputs_mark(workspace, day):
+        counts, notes = dict(note["counts"]), list(note["notes"])
+        return RunReport(str(note["run_id"]), snapshot.number, day, 0.0, counts, notes=notes)
+    write_tasks(workspace)
+    return None
+
+
+def _write_tasks(workspace: Workspace, job: jobs.Job, report: RunReport, started: float) -> None:
+    """Write the tasks and end the job in one transaction."""
+    write, mark = task_writer(workspace), marker(workspace, report.as_of)
+    with jobs.holding(workspace.sql, job, workspace.now()) as connection:
+        report.counts["tasks"] = write(connection)
+        report.seconds = time.monotonic() - started
+        result = {**report.document(), "inputs": mark(connection)}
+        jobs.finish_in(connection, job, workspace.now(), result)

@@ -5,10 +5,12 @@ Both can be repeated: a lead seen before changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy.engine import Connection
 
 from qiaomen import dispatch, scoring
 from qiaomen.bank import INSTITUTION_RECORDS, STAFF_RECORDS, sync_institutions
@@ -32,28 +34,40 @@ def sync_bank(workspace: Workspace) -> dict[str, int]:
 
 def write_tasks(workspace: Workspace) -> dict[str, int]:
     """Create or bring up to date the tasks of the newest generation, with history and messages, in one transaction."""
+    write = task_writer(workspace)
+    with writing(workspace.sql) as connection:
+        return write(connection)
+
+
+def task_writer(workspace: Workspace) -> Callable[[Connection], dict[str, int]]:
+    """Read the newest generation; return what writes its tasks in the caller's transaction, so that it is short."""
     snapshot = workspace.lake.snapshot()
     leads = snapshot.arrow(LEADS)
     if leads.num_rows == 0:
-        return {}
+        return lambda _: {}
     words = dispatch.task_words(
         _names(snapshot, leads),
         {product.code: product.name_zh for product in scoring.load_products(workspace.overlay).values()},
         openers=dispatch.load_openers(workspace.overlay),
         deadlines=dispatch.load_deadlines(workspace.overlay),
     )
-    with writing(workspace.sql) as connection:
+    allocations, introductions = snapshot.arrow(ALLOCATIONS), snapshot.arrow(INTRODUCTIONS)
+    customers = snapshot.arrow(CUSTOMERS)
+
+    def write(connection: Connection) -> dict[str, int]:
         result = dispatch.create_tasks(
             connection,
             leads,
-            snapshot.arrow(ALLOCATIONS),
+            allocations,
             words=words,
-            introductions=snapshot.arrow(INTRODUCTIONS),
-            customers=snapshot.arrow(CUSTOMERS),
+            introductions=introductions,
+            customers=customers,
             generation=snapshot.number,
             now=workspace.moment,
         )
-    return asdict(result)
+        return asdict(result)
+
+    return write
 
 
 def _names(snapshot: Snapshot, leads: pa.Table) -> dict[int, str]:

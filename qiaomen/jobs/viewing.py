@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from qiaomen.bank import Viewer, audit, local_analyst, viewer_by_login
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.store import writing
@@ -11,7 +9,7 @@ from qiaomen.store import writing
 
 def command_line_viewer(workspace: Workspace, login: str, action: str) -> Viewer:
     """Return the viewer of a command (default: the workspace's local analyst) and note the look in the audit log."""
-    now = datetime.now(UTC)
+    now = workspace.now()
     with writing(workspace.sql) as connection:
         viewer = viewer_by_login(connection, login, now) if login else local_analyst(connection, now)
         audit(connection, viewer, f"cli.{action}", "command_line", now=now)

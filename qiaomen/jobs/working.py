@@ -11,8 +11,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from contextlib import contextmanager, nullcontext
+from datetime import date, datetime
 from typing import Any, Final
 
 from qiaomen import dispatch
@@ -21,6 +21,7 @@ from qiaomen.chains import COMPANY_NODES
 from qiaomen.connectors import EgressPolicy, PushSettings, deliver_outbox, load_channels
 from qiaomen.customers import CUSTOMERS
 from qiaomen.feed import FeedTables, send_digests
+from qiaomen.jobs.leases import kept_lease
 from qiaomen.jobs.loading import load_files
 from qiaomen.jobs.observer import Observer, silent
 from qiaomen.jobs.run_record import claim_run, process_name
@@ -79,7 +80,7 @@ def work_once(workspace: Workspace) -> bool:
     if run is not None:
         _do(workspace, run, _run)
         return True
-    job = jobs.claim(workspace.sql, process_name(), datetime.now(UTC), kinds=list(KINDS))
+    job = jobs.claim(workspace.sql, process_name(), workspace.now(), kinds=list(KINDS))
     if job is None:
         return False
     _do(workspace, job, KINDS[job.kind])
@@ -90,9 +91,10 @@ def _do(workspace: Workspace, job: jobs.Job, work: Work) -> None:
     started = time.monotonic()
     about = {"job": job.job_id, "kind": job.kind}
     try:
-        result = work(workspace, job)
+        with nullcontext() if job.kind == "run" else kept_lease(workspace, job):
+            result = work(workspace, job)
         if job.kind != "run":
-            jobs.finish(workspace.sql, job, datetime.now(UTC), result)
+            jobs.finish(workspace.sql, job, workspace.now(), result)
     except Exception as error:
         words = str(error) if isinstance(error, QiaomenError) else f"内部错误：{type(error).__name__}"
         LOG.error("job failed", extra=about, exc_info=not isinstance(error, QiaomenError))
@@ -106,7 +108,7 @@ def _do(workspace: Workspace, job: jobs.Job, work: Work) -> None:
 
 def _fail(workspace: Workspace, job: jobs.Job, words: str) -> None:
     try:
-        jobs.fail(workspace.sql, job, words, datetime.now(UTC))
+        jobs.fail(workspace.sql, job, words, workspace.now())
     except Conflict:
         # It has said so itself, or another worker has it.
         return
@@ -128,7 +130,7 @@ def _progress(workspace: Workspace, job: jobs.Job) -> Observer:
         now = time.monotonic()
         if now - told >= ADVANCE_SECONDS:
             told = now
-            jobs.advance(workspace.sql, job, datetime.now(UTC), progress=fraction, message=step)
+            jobs.advance(workspace.sql, job, workspace.now(), progress=fraction, message=step)
 
     return tell
 
@@ -147,13 +149,19 @@ def _load(workspace: Workspace, job: jobs.Job) -> Mapping[str, Any]:
     if outside:
         raise InputRejected("只能装载工作区以内的文件", where=outside[0].name, remedy="先把文件放入 inbox")
     source = job.payload.get("source")
-    report = load_files(workspace, str(source) if source else None, paths, _progress(workspace, job))
+    report = load_files(
+        workspace,
+        str(source) if source else None,
+        paths,
+        _progress(workspace, job),
+        holding=lambda: jobs.holding(workspace.sql, job, workspace.now()),
+    )
     return {"load_id": report.load_id, "generation": report.generation, "totals": report.totals}
 
 
 def recycle(workspace: Workspace) -> dict[str, int]:
     """Move overdue tasks as the deadlines say and forget expired sessions."""
-    now = datetime.now(UTC)
+    now = workspace.now()
     with writing(workspace.sql) as connection:
         viewer = local_analyst(connection, now)
         moved = dispatch.recycle_overdue(
@@ -173,7 +181,7 @@ def send_due_digests(workspace: Workspace) -> dict[str, int]:
         customers=snapshot.arrow(CUSTOMERS),
     )
     with writing(workspace.sql) as connection:
-        return send_digests(connection, tables, as_of=workspace.as_of, now=datetime.now(UTC))
+        return send_digests(connection, tables, as_of=workspace.as_of, now=workspace.now())
 
 
 KINDS: Final[Mapping[str, Work]] = {
@@ -185,7 +193,7 @@ KINDS: Final[Mapping[str, Work]] = {
 
 def deliver(workspace: Workspace) -> int:
     """Send what is due in the outbox and return how many messages were settled."""
-    counts = deliver_outbox(workspace.sql, push_settings(workspace), datetime.now(UTC), worker=process_name())
+    counts = deliver_outbox(workspace.sql, push_settings(workspace), workspace.now(), worker=process_name())
     settled = counts["sent"] + counts["skipped"] + counts["dead"]
     if settled or counts["failed"]:
         LOG.info("outbox", extra=counts)
@@ -231,6 +239,6 @@ def _clock(workspace: Workspace, once: bool) -> Iterator[None]:
 def _queue(workspace: Workspace, kind: str) -> None:
     try:
         with writing(workspace.sql) as connection:
-            jobs.submit(connection, kind, {}, key=kind, by="clock", now=datetime.now(UTC))
+            jobs.submit(connection, kind, {}, key=kind, by="clock", now=workspace.now())
     except QiaomenError as error:
         LOG.warning("clock", extra={"error": str(error)})

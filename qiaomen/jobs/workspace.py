@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,18 +18,28 @@ if TYPE_CHECKING:
     from qiaomen.store import Engine, Lake
 
 FOLDERS: Final = ("inbox", "lake", "overlay", "temp")
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Return the machine's time, aware."""
+    return datetime.now(UTC)
 
 
 class Workspace:
-    """Opens the parts of a workspace on first use; raises ``InputRejected`` where there is none at ``root``."""
+    """Opens the parts of a workspace on first use; raises ``InputRejected`` where there is none at ``root``.
 
-    def __init__(self, root: Path) -> None:
+    ``clock`` says what time it is for everything that the jobs of the workspace write.
+    """
+
+    def __init__(self, root: Path, *, clock: Clock = wall_clock) -> None:
         if not (root / FILE_NAME).exists():
             raise InputRejected(
                 f"“{root}”不是工作区（没有 {FILE_NAME}）",
                 remedy="先执行 qiaomen --workspace 目录 init，或检查目录",
             )
         self.root = root
+        self.now = clock
         self.settings: Settings = read_settings(root)
 
     @property
@@ -45,13 +56,17 @@ class Workspace:
     @property
     def as_of(self) -> date:
         """The business date."""
-        return self.settings.today()
+        return self.settings.today(self.now())
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of business dates."""
+        return ZoneInfo(self.settings.time_zone)
 
     @property
     def moment(self) -> datetime:
         """Now, on the business date: a workspace with a fixed date does its work on that day, so that it does not age."""
-        zone = ZoneInfo(self.settings.time_zone)
-        return datetime.combine(self.as_of, datetime.now(zone).timetz())
+        return datetime.combine(self.as_of, self.now().astimezone(self.zone).timetz())
 
     @cached_property
     def lake(self) -> Lake:
@@ -76,7 +91,9 @@ class Workspace:
         return Engine(threads=self.settings.threads, memory=self.settings.memory, temp=self.root / "temp")
 
 
-def init_workspace(root: Path, values: dict[str, object] | None = None) -> Workspace:
+def init_workspace(
+    root: Path, values: dict[str, object] | None = None, *, clock: Clock = wall_clock
+) -> Workspace:
     """Make a workspace, or open the one that is there; ``values`` are settings written into a new one."""
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -89,7 +106,7 @@ def init_workspace(root: Path, values: dict[str, object] | None = None) -> Works
         raise Unavailable(
             f"无法建立工作区：{error.strerror}", where=str(root), remedy="检查磁盘空间与目录权限"
         ) from error
-    return Workspace(root)
+    return Workspace(root, clock=clock)
 
 
 def _write_settings(path: Path, values: dict[str, object]) -> None:

@@ -5,7 +5,8 @@ A job whose worker stopped is claimed again when its lease ends and goes on from
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -202,18 +203,41 @@ def advance(
     _settle(sql, job, **values, lease_until=now + lease)
 
 
+def renew(sql: sa.Engine, job: Job, now: datetime, *, lease: timedelta = LEASE) -> None:
+    """Extend the lease; ``Conflict`` where the job is no longer this worker's."""
+    _settle(sql, job, lease_until=now + lease)
+
+
+@contextmanager
+def holding(sql: sa.Engine, job: Job, now: datetime, *, lease: timedelta = LEASE) -> Iterator[Connection]:
+    """Open a transaction in which nobody can take the job: what is done inside is done by its holder or not at all.
+
+    The attempt's number is the fencing token. ``Conflict`` where the job is no longer this worker's.
+    """
+    with writing(sql) as connection:
+        _settle_in(connection, job, lease_until=now + lease)
+        yield connection
+
+
+def finish_in(connection: Connection, job: Job, now: datetime, result: Mapping[str, Any]) -> None:
+    """Mark a job as done in the caller's transaction, so that its work and its end commit together."""
+    _settle_in(connection, job, **_done(now, result))
+
+
 def finish(sql: sa.Engine, job: Job, now: datetime, result: Mapping[str, Any] | None = None) -> None:
     """Mark a job as done; ``Conflict`` where it is no longer this worker's."""
-    _settle(
-        sql,
-        job,
-        state="done",
-        progress=1.0,
-        result=dict(result or {}),
-        finished_at=now,
-        lease_owner=None,
-        lease_until=None,
-    )
+    _settle(sql, job, **_done(now, result or {}))
+
+
+def _done(now: datetime, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "state": "done",
+        "progress": 1.0,
+        "result": dict(result),
+        "finished_at": now,
+        "lease_owner": None,
+        "lease_until": None,
+    }
 
 
 def fail(sql: sa.Engine, job: Job, error: str, now: datetime) -> None:
@@ -227,14 +251,18 @@ def release(sql: sa.Engine, job: Job) -> None:
 
 
 def _settle(sql: sa.Engine, job: Job, **values: Any) -> None:
+    with writing(sql) as connection:
+        _settle_in(connection, job, **values)
+
+
+def _settle_in(connection: Connection, job: Job, **values: Any) -> None:
     mine = sa.and_(
         JOBS.c.job_id == job.job_id,
         JOBS.c.state == "running",
         JOBS.c.lease_owner == job.lease_owner,
         JOBS.c.attempts == job.attempts,
     )
-    with writing(sql) as connection:
-        changed = connection.execute(sa.update(JOBS).where(mine).values(**values))
+    changed = connection.execute(sa.update(JOBS).where(mine).values(**values))
     if changed.rowcount != 1:
         raise Conflict("该作业已被取消或由其他进程接手", remedy="停止当前进程对它的处理")
 
