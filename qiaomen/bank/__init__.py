@@ -41,7 +41,7 @@ from qiaomen.bank.sessions import (
     touch_session,
 )
 from qiaomen.bank.tables import INSTITUTION_RECORDS, STAFF_RECORDS
-from qiaomen.bank.trail import AuditFilter, audit, audit_export, audit_rows
+from qiaomen.bank.trail import AuditFilter, audit, audit_export, audit_rows, without_texts
 from qiaomen.bank.trail_check import (
     Anchor,
     AuditCheck,
@@ -123,5 +123,6 @@ __all__ = [
     "verify_audit",
     "viewer_by_login",
     "viewer_of",
+    "without_texts",
     "write_anchor",
 ]

@@ -88,8 +88,8 @@ class ReadLog:
             self._filled.clear()
             try:
                 self.flush()
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever ails the database
                 # The reads stay in the buffer; once it is full, readers are refused.
-                LOG.warning("audit log cannot be written", extra={"code": error.code})
+                LOG.warning("audit log cannot be written", extra={"error": type(error).__name__})
                 time.sleep(self._every)
                 self._filled.set()

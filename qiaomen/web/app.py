@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
+from qiaomen.bank import ReadLog
 from qiaomen.jobs import Workspace
 from qiaomen.web.api import router as api
 from qiaomen.web.labels import Labels
@@ -28,6 +33,7 @@ from qiaomen.web.pages import (
 )
 from qiaomen.web.problems import install_problems
 from qiaomen.web.reading import Readings
+from qiaomen.web.reads import install_read_log
 from qiaomen.web.rendering import STATIC
 from qiaomen.web.security import install_headers
 from qiaomen.web.visit import BankNames, Site
@@ -55,6 +61,13 @@ PAGES = (
 
 def create_app(workspace: Workspace) -> FastAPI:
     """Build the application; the newest generation is read ahead in the background."""
+    read_log = ReadLog(workspace.sql)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the framework's signature
+        yield
+        await run_in_threadpool(read_log.close)
+
     app = FastAPI(
         title="敲门 Qiaomen",
         version="1",
@@ -62,12 +75,14 @@ def create_app(workspace: Workspace) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        lifespan=lifespan,
     )
     app.state.site = Site(
         workspace=workspace,
         readings=Readings(workspace, warm),
         labels=Labels.read(workspace.overlay),
         names=BankNames(workspace.sql),
+        read_log=read_log,
     )
     app.state.site.readings.current()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -75,5 +90,6 @@ def create_app(workspace: Workspace) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.include_router(api, prefix="/api/v1")
     install_problems(app)
+    install_read_log(app, read_log)
     install_headers(app)
     return app

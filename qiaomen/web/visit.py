@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 
 from qiaomen.bank import (
     Action,
+    ReadLog,
     Viewer,
     institution_names,
     require,
@@ -96,6 +97,7 @@ class Site:
     readings: Readings
     labels: Labels
     names: BankNames
+    read_log: ReadLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,15 @@ def signed_in(request: Request) -> Visit:
     if session.stale:
         with writing(site.workspace.sql) as connection:
             touch_session(connection, secret, moment)
-    return Visit(request, site, session.viewer, site.readings.current(), secret)
+    return _visit(request, site, session.viewer, secret)
+
+
+def _visit(request: Request, site: Site, viewer: Viewer, secret: str) -> Visit:
+    current = site.readings.current()
+    # The note in the audit log is made from these once the answer is known.
+    request.state.viewer = viewer
+    request.state.generation = current.number
+    return Visit(request, site, viewer, current, secret)
 
 
 async def changing(request: Request) -> Visit:
@@ -256,4 +266,4 @@ def api_visit(request: Request) -> Visit:
             viewer = token_viewer(connection, header[7:].strip(), now())
     except NotAllowed as error:
         raise SignInNeeded from error
-    return Visit(request, site, viewer, site.readings.current(), header)
+    return _visit(request, site, viewer, header)

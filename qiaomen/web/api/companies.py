@@ -17,6 +17,7 @@ from qiaomen.web.firms import firms
 from qiaomen.web.pages.opportunities import Filters, opportunity_rows, selected
 from qiaomen.web.pages.screening import read_expression
 from qiaomen.web.pages.search import found
+from qiaomen.web.reads import about
 from qiaomen.web.screens import index_or_none, sort_field
 from qiaomen.web.visit import Visit, api_visit
 from qiaomen.web.ways import seen_paths
@@ -117,7 +118,9 @@ def search(
 def company(visit: Caller, key: str) -> CompanyProfile:
     """Return the profile; the key is a credit code, a company number or a name."""
     with reading(visit.sql) as connection:
-        return company_profile(visit.viewer, visit.reading, key, visit.words, connection)
+        profile = company_profile(visit.viewer, visit.reading, key, visit.words, connection)
+    about(visit.request, f"company:{profile.head.company_id}")
+    return profile
 
 
 @router.get("/reach/{key}", summary="The best paths from a company to customers")
@@ -131,6 +134,7 @@ def reach(
     choices = find_company(visit.viewer, visit.reading, key)
     if len(choices) > 1:
         raise InputRejected(f"“{key}”对应 {len(choices)} 家企业", remedy="改用企业编号或统一社会信用代码")
+    about(visit.request, f"company:{choices[0].company_id}")
     wording = load_wording(visit.site.workspace.overlay)
     paths = seen_paths(visit, choices[0].company_id, k, "diverse" if diverse else "best")
     return [PathItem(wording=word_path(path, wording), path=to_record(path)) for path in paths]
