@@ -72,9 +72,15 @@ class Settings(BaseModel):
     )
     upload_megabytes: int = Field(64, ge=1, le=2048, description="largest upload / 上传文件大小上限（MB）")
     egress_hosts: tuple[str, ...] = Field(
-        (), description="hosts that push may call; empty is none / 允许推送访问的主机，留空为不外联"
+        (), description="hosts that may be called (push, OIDC, LDAP); empty is none / 允许访问的外部主机（推送、单点登录等），留空为不外联"
     )
-    egress_private: bool = Field(False, description="let push call private addresses / 允许推送访问内网地址")
+    egress_private: bool = Field(
+        False, description="let calls reach all private and loopback addresses / 允许访问全部内网与本机地址"
+    )
+    egress_networks: tuple[str, ...] = Field(
+        (),
+        description="inside networks (CIDR) that calls may reach, such as 10.1.0.0/16 / 允许访问的内网网段",
+    )
     webhook_url: str = Field(
         "", description="CRM webhook for task changes; empty is off / CRM 回调地址，留空为不推送"
     )

@@ -8,7 +8,8 @@ from qiaomen.connectors.channels import PushChannel, PushSettings, check_address
 from qiaomen.connectors.crm import CrmReceipt, CrmUpdate, receive_crm_update
 from qiaomen.connectors.delivery import deliver_outbox
 from qiaomen.connectors.double import Received, Receiver
-from qiaomen.connectors.egress import EgressPolicy, Target, check_host, check_target
+from qiaomen.connectors.egress import EgressPolicy, Resolve, Target, check_addresses, check_host, check_target
+from qiaomen.connectors.guarded import guarded_client
 from qiaomen.connectors.schema import CRM_UPDATES
 from qiaomen.connectors.webhooks import (
     KEY_HEADER,
@@ -31,11 +32,14 @@ __all__ = [
     "PushSettings",
     "Received",
     "Receiver",
+    "Resolve",
     "Target",
     "check_address",
+    "check_addresses",
     "check_host",
     "check_target",
     "deliver_outbox",
+    "guarded_client",
     "load_channels",
     "post_webhook",
     "receive_crm_update",

@@ -204,7 +204,7 @@ def push_settings(workspace: Workspace) -> PushSettings:
     """Return what delivery needs to know from the workspace's settings."""
     settings = workspace.settings
     return PushSettings(
-        policy=EgressPolicy(settings.egress_hosts, settings.egress_private),
+        policy=EgressPolicy(settings.egress_hosts, settings.egress_private, settings.egress_networks),
         channels=load_channels(workspace.overlay),
         webhook_url=settings.webhook_url,
         webhook_secret=settings.webhook_secret,
