@@ -14,6 +14,7 @@ from qiaomen.reports import CompanyProfile, company_profile, find_company
 from qiaomen.store import reading
 from qiaomen.vocab import InputRejected
 from qiaomen.web.firms import firms
+from qiaomen.web.numbers import Count
 from qiaomen.web.pages.opportunities import Filters, opportunity_rows, selected
 from qiaomen.web.pages.screening import read_expression
 from qiaomen.web.pages.search import found
@@ -65,7 +66,7 @@ class ScreenRequest(BaseModel):
     query: str | None = Field(None, max_length=10_000)
     expression: dict[str, Any] | None = None
     sort: str = ""
-    offset: int = Field(0, ge=0)
+    offset: Count = 0
     limit: int = Field(50, ge=1, le=1000)
 
 
@@ -145,7 +146,7 @@ def screen(
     visit: Caller,
     q: Annotated[str, Query(max_length=10_000)] = "",
     sort: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Count = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Screened:
     """Return a page of the companies for which the expression is true."""

@@ -12,6 +12,7 @@ from qiaomen.bank import Action
 from qiaomen.dispatch import Task, TaskEvent, TaskFilter, advance, claim, get_task, list_tasks
 from qiaomen.store import reading, writing
 from qiaomen.vocab import TaskResult, TaskState
+from qiaomen.web.numbers import Count, RowNumber
 from qiaomen.web.security import TOKEN_HEADER, check_origin, check_token
 from qiaomen.web.visit import Visit, api_visit
 
@@ -59,9 +60,9 @@ class StepRequest(BaseModel):
     """One step of a task, based on the version that the caller read."""
 
     event: TaskEvent
-    version: int
+    version: Count
     reason: str = Field("", max_length=200)
-    landed_amount_fen: int | None = Field(None, ge=0)
+    landed_amount_fen: RowNumber | None = None
 
 
 def item(task: Task) -> TaskItem:
@@ -75,8 +76,8 @@ def tasks(
     state: Annotated[list[TaskState] | None, Query()] = None,
     origin: Annotated[str, Query(max_length=20)] = "",
     product: Annotated[str, Query(max_length=64)] = "",
-    company_id: int | None = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    company_id: RowNumber | None = None,
+    offset: Count = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> TaskItems:
     """Return the tasks that the caller may see, highest priority first."""
@@ -93,7 +94,7 @@ def tasks(
 
 
 @router.get("/tasks/{task_id}", summary="One task")
-def task(visit: Caller, task_id: int) -> TaskItem:
+def task(visit: Caller, task_id: RowNumber) -> TaskItem:
     """Return one task."""
     visit.require(Action.SEE_TASKS)
     with reading(visit.sql) as connection:
@@ -101,7 +102,9 @@ def task(visit: Caller, task_id: int) -> TaskItem:
 
 
 @router.post("/tasks/{task_id}/steps", summary="Move a task: claim, intend, land, finish, lose, return …")
-def step(request: Request, visit: Caller, task_id: int, body: Annotated[StepRequest, Body()]) -> TaskItem:
+def step(
+    request: Request, visit: Caller, task_id: RowNumber, body: Annotated[StepRequest, Body()]
+) -> TaskItem:
     """Take one step; 409 where somebody was faster or the state forbids it."""
     if not request.headers.get("authorization"):
         check_origin(request)

@@ -32,6 +32,7 @@ from qiaomen.vocab import Conflict, InputRejected, Role, TaskResult, TaskState
 from qiaomen.web import formats
 from qiaomen.web.cards import MOVES, ORIGIN_LABELS, STATE_SHORT, TaskCard, task_card
 from qiaomen.web.choices import Option
+from qiaomen.web.numbers import Count, RowNumber
 from qiaomen.web.security import is_local_address
 from qiaomen.web.visit import SHANGHAI, Visit, changing, signed_in
 
@@ -195,7 +196,7 @@ class StepForm:
     """What a step carries."""
 
     to: TaskState
-    version: int
+    version: Count
     reason: str
     result: str
     amount: str
@@ -228,9 +229,9 @@ def take_step(visit: Visit, connection: Connection, task: Task, step: StepForm) 
 @router.post("/tasks/{task_id}/move")
 def move(
     visit: Annotated[Visit, Depends(changing)],
-    task_id: int,
+    task_id: RowNumber,
     to: Annotated[TaskState, Form()],
-    version: Annotated[int, Form()],
+    version: Annotated[Count, Form()],
     reason: Annotated[str, Form(max_length=200)] = "",
     result: Annotated[str, Form(max_length=20)] = "",
     amount_cny: Annotated[str, Form(max_length=40)] = "",
@@ -266,7 +267,9 @@ Next = Annotated[str, Form(alias="next", max_length=500)]
 
 
 @router.post("/tasks/{task_id}/claim")
-def claim_task(visit: Annotated[Visit, Depends(changing)], task_id: int, target: Next = "/tasks") -> Response:
+def claim_task(
+    visit: Annotated[Visit, Depends(changing)], task_id: RowNumber, target: Next = "/tasks"
+) -> Response:
     """Claim a task."""
     return change(
         visit, lambda connection: claim(visit.viewer, connection, task_id, now=visit.moment), target
@@ -276,8 +279,8 @@ def claim_task(visit: Annotated[Visit, Depends(changing)], task_id: int, target:
 @router.post("/tasks/{task_id}/return")
 def return_task(
     visit: Annotated[Visit, Depends(changing)],
-    task_id: int,
-    version: Annotated[int, Form()],
+    task_id: RowNumber,
+    version: Annotated[Count, Form()],
     reason: Annotated[str, Form(max_length=200)],
     target: Next = "/tasks",
 ) -> Response:
@@ -292,8 +295,8 @@ def return_task(
 @router.post("/tasks/{task_id}/dismiss")
 def dismiss_task(
     visit: Annotated[Visit, Depends(changing)],
-    task_id: int,
-    version: Annotated[int, Form()],
+    task_id: RowNumber,
+    version: Annotated[Count, Form()],
     reason: Annotated[str, Form(max_length=200)],
     target: Next = "/tasks",
 ) -> Response:
@@ -316,7 +319,7 @@ def _advance(
 @router.post("/tasks/{task_id}/visit")
 def note_visit(
     visit: Annotated[Visit, Depends(changing)],
-    task_id: int,
+    task_id: RowNumber,
     channel: Annotated[str, Form(max_length=20)],
     note: Annotated[str, Form(max_length=2000)],
     next_on: Annotated[str, Form(max_length=10)] = "",

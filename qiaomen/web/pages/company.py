@@ -18,6 +18,7 @@ from qiaomen.web import formats
 from qiaomen.web.cards import STATE_SHORT
 from qiaomen.web.cells import Cell, Chip, ColumnView, Evidence, TableView, table, tier_chip
 from qiaomen.web.labels import Labels
+from qiaomen.web.numbers import RowNumber
 from qiaomen.web.visit import Visit, signed_in
 
 LIGHTS: Final = {
@@ -290,7 +291,7 @@ def company_view(
 
 
 @router.get("/companies/{company_id}")
-def show(visit: Annotated[Visit, Depends(signed_in)], company_id: int) -> Response:
+def show(visit: Annotated[Visit, Depends(signed_in)], company_id: RowNumber) -> Response:
     """Show one company."""
     with reading(visit.sql) as connection:
         profile = company_profile(visit.viewer, visit.reading, company_id, visit.words, connection)

@@ -21,6 +21,7 @@ from qiaomen.web.cells import Cell, Chip, ColumnView, Page, TableView, table
 from qiaomen.web.choices import Option
 from qiaomen.web.drawing import Drawing, draw
 from qiaomen.web.firms import Firm, brief, firm, firms, name_cell, response_cell
+from qiaomen.web.numbers import RowNumber
 from qiaomen.web.reading import Record
 from qiaomen.web.screens import ranks
 from qiaomen.web.visit import Visit, changing, signed_in
@@ -192,7 +193,7 @@ def show_warm(
 @router.get("/reach/{company_id}")
 def show_paths(
     visit: Annotated[Visit, Depends(signed_in)],
-    company_id: int,
+    company_id: RowNumber,
     mode: Annotated[str, Query(pattern="^(best|diverse)$")] = "best",
     k: Annotated[int, Query(ge=1, le=20)] = PATHS,
     asked: Annotated[int, Query(ge=-1, lt=20)] = -1,
@@ -213,7 +214,7 @@ def show_paths(
 @router.post("/reach/{company_id}/ask")
 def ask(
     visit: Annotated[Visit, Depends(changing)],
-    company_id: int,
+    company_id: RowNumber,
     number: Annotated[int, Form(ge=0, lt=20)],
     mode: Annotated[str, Form(pattern="^(best|diverse)$")] = "best",
 ) -> Response:
@@ -243,7 +244,7 @@ def ask(
 @router.post("/referrals/{ask_id}")
 def answer(
     visit: Annotated[Visit, Depends(changing)],
-    ask_id: int,
+    ask_id: RowNumber,
     agreed: Annotated[bool, Form()],
     consent: Annotated[bool, Form()] = False,
     answer: Annotated[str, Form(max_length=200)] = "",

@@ -1,0 +1,36 @@
+"""No generated call, valid or not, to any page or API route ends in an error of ours."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import pytest
+from conftest import Enter
+from fastapi import FastAPI
+from fuzzing import fuzz, operations
+
+CALLS = int(os.environ.get("QIAOMEN_FUZZ_CALLS", "2000"))
+SEED = int(os.environ.get("QIAOMEN_FUZZ_SEED", "20260601"))
+# A manager, a branch administrator and a head-office analyst of the small city.
+LOGINS = ("e0001", "e0003", "e0005")
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_no_call_breaks_the_application(app: FastAPI, enter: Enter, login: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = fuzz(app, enter(login), -(-CALLS // len(LOGINS)), SEED)
+    assert found.calls >= CALLS // len(LOGINS)
+    assert not found.broken, "\n\n".join(found.broken[:5])
+    assert any(status == 200 for _, status in found.statuses)
+
+
+def test_every_route_is_called(app: FastAPI) -> None:
+    paths = {operation.path for operation in operations(app)}
+    assert {
+        "/api/v1/tasks/{task_id}/steps",
+        "/tasks/{task_id}/move",
+        "/companies/{company_id}",
+        "/today",
+    } <= paths
