@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -57,6 +57,10 @@ class Settings(BaseModel):
         "default",
         description="row of the catalogue core_rules that judges supply / 供应链判定规则（core_rules 目录的代码）",
     )
+    dispatch_mode: Literal["automatic", "confirm"] = Field(
+        "automatic",
+        description="automatic: a run makes tasks of its leads; confirm: leads wait for staff on the dispatch page / 下发方式：automatic 运行后自动生成任务，confirm 由人员在下发页确认后才生成",
+    )
     demo_logins: bool = Field(
         False,
         description="make a login for every post of staff at the run and print it / 运行时为员工建立演示账号",
@@ -72,7 +76,8 @@ class Settings(BaseModel):
     )
     upload_megabytes: int = Field(64, ge=1, le=2048, description="largest upload / 上传文件大小上限（MB）")
     egress_hosts: tuple[str, ...] = Field(
-        (), description="hosts that may be called (push, OIDC, LDAP); empty is none / 允许访问的外部主机（推送、单点登录等），留空为不外联"
+        (),
+        description="hosts that may be called (push, OIDC, LDAP); empty is none / 允许访问的外部主机（推送、单点登录等），留空为不外联",
     )
     egress_private: bool = Field(
         False, description="let calls reach all private and loopback addresses / 允许访问全部内网与本机地址"

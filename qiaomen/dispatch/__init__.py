@@ -2,12 +2,22 @@
 
 from qiaomen.dispatch.admission import AdmissionTables, admit, blacklisted
 from qiaomen.dispatch.allocation import DEFERRED, allocate
-from qiaomen.dispatch.create import CreateResult, TaskWords, create_tasks, task_words
+from qiaomen.dispatch.confirming import (
+    Batch,
+    BatchItem,
+    BatchRequest,
+    batch_of_request,
+    confirm_dispatch,
+    get_batch,
+    list_batches,
+)
+from qiaomen.dispatch.create import CreateResult, create_tasks, lock_tasks, refresh_tasks
 from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS, PLACES, lead_places
 from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent, events_from
 from qiaomen.dispatch.funnels import GROUPS, Comparison, FunnelRow, compare_controls, funnel
-from qiaomen.dispatch.leads import LeadTables, build_leads
+from qiaomen.dispatch.leads import LeadTables, build_leads, hand_rows
+from qiaomen.dispatch.planning import CONFIRMATION_RULES, LakeFacts, Planned, Target, plan_dispatch
 from qiaomen.dispatch.rules import (
     AdmissionRule,
     AllocationRules,
@@ -22,6 +32,7 @@ from qiaomen.dispatch.rules import (
     reason_name,
 )
 from qiaomen.dispatch.tables import ALLOCATIONS, BLACKLIST_RECORDS, LEADS
+from qiaomen.dispatch.task_rows import TaskWords, task_words
 from qiaomen.dispatch.tasks import (
     HistoryRow,
     Task,
@@ -40,6 +51,7 @@ __all__ = [
     "ALLOCATIONS",
     "BLACKLIST_RECORDS",
     "CHANNELS",
+    "CONFIRMATION_RULES",
     "CONTACTS",
     "DEFERRED",
     "EVENT_LABELS",
@@ -50,13 +62,19 @@ __all__ = [
     "AdmissionRule",
     "AdmissionTables",
     "AllocationRules",
+    "Batch",
+    "BatchItem",
+    "BatchRequest",
     "Comparison",
     "ContactCheck",
     "CreateResult",
     "FunnelRow",
     "HistoryRow",
+    "LakeFacts",
     "LeadTables",
+    "Planned",
     "Recycled",
+    "Target",
     "Task",
     "TaskEvent",
     "TaskFilter",
@@ -69,16 +87,21 @@ __all__ = [
     "advance",
     "allocate",
     "allowed_events",
+    "batch_of_request",
     "blacklisted",
     "build_leads",
     "claim",
     "compare_controls",
+    "confirm_dispatch",
     "contacts",
     "create_tasks",
     "events_from",
     "funnel",
+    "get_batch",
     "get_task",
+    "hand_rows",
     "lead_places",
+    "list_batches",
     "list_tasks",
     "load_admission_rules",
     "load_allocation_rules",
@@ -86,12 +109,15 @@ __all__ = [
     "load_openers",
     "load_reasons",
     "load_traits",
+    "lock_tasks",
     "may_contact",
     "open_tasks",
     "overdue",
+    "plan_dispatch",
     "reason_name",
     "record_visit",
     "recycle_overdue",
+    "refresh_tasks",
     "task_history",
     "task_visits",
     "task_words",

@@ -6,7 +6,8 @@ equals by a stable hash. Returns ALLOCATIONS.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -40,8 +41,8 @@ class Place:
 
 
 @dataclass(slots=True)
-class _Desk:
-    """A manager at a sub-branch, with the tasks the manager has."""
+class Desk:
+    """A manager at an institution, with the open tasks that the manager has."""
 
     post: Post
     capacity: int
@@ -60,14 +61,14 @@ class _Target:
 
 
 @dataclass(slots=True)
-class _Bank:
-    """The bank's institutions and desks during one allocation."""
+class Bank:
+    """The bank's institutions and desks during one allocation: every lead that is placed takes its room."""
 
     rules: AllocationRules
     units: dict[str, Institution]
     below: dict[str, list[Institution]] = field(default_factory=dict)
-    desks: dict[str, list[_Desk]] = field(default_factory=dict)
-    desk_of: dict[str, _Desk] = field(default_factory=dict)
+    desks: dict[str, list[Desk]] = field(default_factory=dict)
+    desk_of: dict[str, Desk] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
     # Open tasks by company and product: their lead stays where the task is.
     tasks: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
@@ -116,7 +117,7 @@ def allocate(
     rows = []
     for rank, lead in enumerate(admitted, start=1):
         place = where.get(lead["company_id"], Place())
-        held = _held_out(lead, rules) and (lead["company_id"], lead["product"] or "") not in bank.tasks
+        held = held_out(lead, rules) and (lead["company_id"], lead["product"] or "") not in bank.tasks
         target = _target(bank, lead, place, held=held)
         rows.append(
             {
@@ -134,7 +135,8 @@ def allocate(
     return ALLOCATIONS.conform(pa.Table.from_pylist(rows, schema=ALLOCATIONS.schema))
 
 
-def _held_out(lead: dict[str, Any], rules: AllocationRules) -> bool:
+def held_out(lead: Mapping[str, Any], rules: AllocationRules) -> bool:
+    """Whether the company of a lead belongs to the control group (the same share of companies in every run)."""
     if lead["origin"] in SERVED:
         return False
     return portable.share_of(f"control:{lead['company_id']}") < rules.hold_out_share
@@ -146,35 +148,45 @@ def _open_bank(
     open_tasks: pa.Table,
     rules: AllocationRules,
     as_of: date,
-) -> _Bank:
-    bank = _Bank(rules, {unit.institution_code: unit for unit in institutions})
+) -> Bank:
+    tasks = [row for row in open_tasks.to_pylist() if row["state"] != "closed"]
+    load = Counter(row["manager_no"] for row in tasks if row["manager_no"])
+    waiting = Counter(
+        row["sub_branch_code"] for row in tasks if not row["manager_no"] and row["sub_branch_code"]
+    )
+    bank = open_desks(institutions, posts, load, waiting, rules, as_of)
+    bank.tasks = {(row["company_id"], row["product"] or ""): row for row in tasks}
+    return bank
+
+
+def open_desks(
+    institutions: Iterable[Institution],
+    posts: Iterable[Post],
+    load: Mapping[str, int],
+    waiting: Mapping[str, int],
+    rules: AllocationRules,
+    as_of: date,
+) -> Bank:
+    """Return the bank with its managers' open tasks (``load``) and its pools' (``waiting``)."""
+    bank = Bank(rules, {unit.institution_code: unit for unit in institutions}, waiting=dict(waiting))
     for code in sorted(bank.units):
         unit = bank.units[code]
         if unit.unit_type is UnitType.SUB_BRANCH and unit.parent_code is not None:
             bank.below.setdefault(unit.parent_code, []).append(unit)
-    load: dict[str, int] = {}
-    for row in open_tasks.to_pylist():
-        if row["state"] == "closed":
-            continue
-        bank.tasks[(row["company_id"], row["product"] or "")] = row
-        if row["manager_no"]:
-            load[row["manager_no"]] = load.get(row["manager_no"], 0) + 1
-        elif row["sub_branch_code"]:
-            bank.waiting[row["sub_branch_code"]] = bank.waiting.get(row["sub_branch_code"], 0) + 1
     managers = [post for post in posts if post.role is Role.MANAGER and post.held(as_of)]
     for post in sorted(managers, key=lambda post: (post.staff_no, post.institution_code)):
         capacity = rules.capacity_default if post.capacity is None else post.capacity
         # One desk per person: a manager with several posts has one capacity.
-        desk = bank.desk_of.setdefault(post.staff_no, _Desk(post, capacity, load.get(post.staff_no, 0)))
+        desk = bank.desk_of.setdefault(post.staff_no, Desk(post, capacity, load.get(post.staff_no, 0)))
         bank.desks.setdefault(post.institution_code, []).append(desk)
     return bank
 
 
-def _target(bank: _Bank, lead: dict[str, Any], place: Place, *, held: bool) -> _Target:
+def _target(bank: Bank, lead: dict[str, Any], place: Place, *, held: bool) -> _Target:
     task = bank.tasks.get((lead["company_id"], lead["product"] or ""))
     if task is not None:
         code = task["sub_branch_code"]
-        branch = _branch_of(bank, code) if code else task["branch_code"]
+        branch = branch_of(bank, code) if code else task["branch_code"]
         return _Target(branch, code, task["manager_no"], "open_task", f"并入进行中的{task['task_id']}号任务")
     if lead["is_customer"]:
         target = _for_customer(bank, place)
@@ -189,21 +201,22 @@ def _target(bank: _Bank, lead: dict[str, Any], place: Place, *, held: bool) -> _
     return _with_manager(bank, lead["lead_id"], place, target)
 
 
-def _branch_of(bank: _Bank, code: str) -> str | None:
+def branch_of(bank: Bank, code: str) -> str | None:
+    """Return the branch that an institution is or belongs to."""
     unit: Institution | None = bank.units.get(code)
     while unit is not None and unit.unit_type is not UnitType.BRANCH:
         unit = bank.units.get(unit.parent_code or "")
     return unit.institution_code if unit else None
 
 
-def _for_customer(bank: _Bank, place: Place) -> _Target | None:
+def _for_customer(bank: Bank, place: Place) -> _Target | None:
     desk = bank.desk_of.get(place.manager_no or "")
     keeper = place.institution_code if place.institution_code in bank.units else None
     code = keeper or (desk.post.institution_code if desk else None)
     if code is None:
         return None
     sub_branch = code if bank.units[code].unit_type is UnitType.SUB_BRANCH else None
-    branch = _branch_of(bank, code)
+    branch = branch_of(bank, code)
     if desk is not None:
         return _Target(branch, sub_branch, desk.post.staff_no, "customer_manager", "存量客户，归主办客户经理")
     return _Target(branch, sub_branch, None, "customer_unit", "存量客户，主办已离岗或未定，由主办机构认领")
@@ -213,7 +226,7 @@ def _overlap(unit: Institution, region_code: str) -> int:
     return max((len(code) for code in unit.region_codes if region_code.startswith(code)), default=0)
 
 
-def _for_prospect(bank: _Bank, lead_id: str, place: Place) -> _Target:
+def _for_prospect(bank: Bank, lead_id: str, place: Place) -> _Target:
     branch = _branch_for(bank, lead_id, place)
     if branch is None:
         return _Target(rule="no_branch", reason=f"没有分行覆盖该地区（{place.region_code or '地区不详'}）")
@@ -228,7 +241,7 @@ def _for_prospect(bank: _Bank, lead_id: str, place: Place) -> _Target:
     return _Target(branch.institution_code, chosen.institution_code, None, rule, reason)
 
 
-def _branch_for(bank: _Bank, lead_id: str, place: Place) -> Institution | None:
+def _branch_for(bank: Bank, lead_id: str, place: Place) -> Institution | None:
     """Return the branch with the longest prefix of the region, by its own divisions or its sub-branches'."""
     best: list[Institution] = []
     longest = 0
@@ -252,7 +265,7 @@ def _tie(lead_id: str, code: str) -> float:
 Fit = tuple[int, int, int, float]
 
 
-def _fit(bank: _Bank, unit: Institution, place: Place) -> Fit:
+def _fit(bank: Bank, unit: Institution, place: Place) -> Fit:
     """How well a sub-branch fits: parks, then traits, then divisions, then nearness (all higher is better)."""
     parks = len(unit.park_codes & place.parks)
     traits = len(unit.traits & place.traits)
@@ -284,31 +297,43 @@ def _why(fit: Fit, unit: Institution, place: Place) -> tuple[str, str]:
     return "even", f"同条件支行间按固定次序分给{unit.name}"
 
 
-def _with_manager(bank: _Bank, lead_id: str, place: Place, target: _Target) -> _Target:
+def _with_manager(bank: Bank, lead_id: str, place: Place, target: _Target) -> _Target:
     code = target.sub_branch or target.branch
     if code is None:
         return target
-    free = [desk for desk in bank.desks.get(code, []) if desk.load < desk.capacity]
-    if free:
-        wanted = place.traits | place.chains
-        desk = min(
-            free,
-            key=lambda desk: (
-                -len(desk.post.specialities & wanted),
-                desk.load / desk.capacity,
-                _tie(lead_id, desk.post.staff_no),
-            ),
-        )
+    desk = least_loaded(bank, code, lead_id, place.traits | place.chains)
+    if desk is not None:
         desk.load += 1
         target.manager = desk.post.staff_no
         target.reason += "；按专长与负荷分给客户经理"
         return target
-    if bank.waiting.get(code, 0) >= bank.rules.pool_limit:
+    if not wait_in_pool(bank, code):
         target.rule, target.reason = (
             DEFERRED,
             target.reason + f"；待认领已满{bank.rules.pool_limit}条，留待下次",
         )
         return target
-    bank.waiting[code] = bank.waiting.get(code, 0) + 1
     target.reason += "；客户经理均已满额，待认领"
     return target
+
+
+def least_loaded(bank: Bank, code: str, lead_id: str, wanted: frozenset[str] = frozenset()) -> Desk | None:
+    """Return the manager of an institution who has room: by speciality, then load, then a stable order."""
+    free = [desk for desk in bank.desks.get(code, []) if desk.load < desk.capacity]
+    return min(
+        free,
+        key=lambda desk: (
+            -len(desk.post.specialities & wanted),
+            desk.load / desk.capacity,
+            _tie(lead_id, desk.post.staff_no),
+        ),
+        default=None,
+    )
+
+
+def wait_in_pool(bank: Bank, code: str) -> bool:
+    """Take a place in the pool of an institution; False where it is full."""
+    if bank.waiting.get(code, 0) >= bank.rules.pool_limit:
+        return False
+    bank.waiting[code] = bank.waiting.get(code, 0) + 1
+    return True

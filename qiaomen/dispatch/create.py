@@ -1,13 +1,14 @@
 """Makes tasks from leads and allocations: idempotent by ``lead_id``, one open task per company and product.
 
-Writes tasks, task_leads, task_history, controls and the outbox in the caller's transaction.
+Writes tasks, task_leads, task_history, controls and the outbox in the caller's transaction. ``create_tasks`` makes
+tasks of all allocated leads; ``refresh_tasks`` leaves new ones to be confirmed by staff (decision 0009).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,13 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.dispatch.allocation import DEFERRED
-from qiaomen.dispatch.rules import load_deadlines, load_openers
 from qiaomen.dispatch.schema import CONTROLS, TASK_HISTORY, TASK_LEADS, TASKS
-from qiaomen.store import insert_missing, outbox
+from qiaomen.dispatch.task_rows import Introducer, TaskWords, introducers, task_row
+from qiaomen.store import insert_missing, is_postgres, outbox
 from qiaomen.vocab import TaskState
 
 TOPIC_CREATED: Final = "task.created"
 TOPIC_UPDATED: Final = "task.updated"
+SYSTEM: Final = "system"
+# Beyond so many values a whole column is read instead of asking for each.
+_ASKED: Final = 5_000
 _REFRESHED: Final = (
     "priority",
     "why_now",
@@ -36,39 +40,23 @@ _REFRESHED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CreateResult:
-    """Leads by what became of them; the first five add up to the admitted leads."""
+    """Leads by what became of them; the six add up to the admitted leads. ``prepared`` ones wait for confirmation."""
 
     created: int
     updated: int
     unchanged: int
     held_out: int
     deferred: int
+    prepared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class TaskWords:
-    """What tasks are worded with: names of companies and products, openers by origin, deadlines by state."""
+class Placed:
+    """Tasks by lead: those made, those that were open and got the lead; and how many changed."""
 
-    companies: Mapping[int, str]
-    products: Mapping[str, str]
-    openers: Mapping[str, str]
-    deadlines: Mapping[TaskState, timedelta]
-
-
-def task_words(
-    companies: Mapping[int, str],
-    products: Mapping[str, str] | None = None,
-    *,
-    openers: Mapping[str, str] | None = None,
-    deadlines: Mapping[TaskState, timedelta] | None = None,
-) -> TaskWords:
-    """Return the words of tasks; openers and deadlines are the shipped ones unless given."""
-    return TaskWords(
-        companies,
-        products or {},
-        load_openers() if openers is None else openers,
-        load_deadlines() if deadlines is None else deadlines,
-    )
+    created: Mapping[str, int]
+    joined: Mapping[str, int]
+    changed: int
 
 
 def create_tasks(
@@ -86,8 +74,68 @@ def create_tasks(
 
     A lead seen before changes nothing; a held-out one is noted as control; a deferred one waits for the next run.
     """
+    lock_tasks(connection)
+    who = introducers(introductions, customers)
+    sorted_out = _sort_out(leads, allocations, words, who, generation, now)
+    insert_missing(connection, CONTROLS, sorted_out.controls, unique=("company_id",))
+    made = place_tasks(connection, sorted_out.placed, generation=generation, now=now)
+    unchanged = len(sorted_out.placed) - len(made.created) - made.changed
+    return CreateResult(
+        len(made.created), made.changed, unchanged, len(sorted_out.controls), sorted_out.deferred
+    )
+
+
+def refresh_tasks(
+    connection: Connection,
+    leads: pa.Table,
+    allocations: pa.Table,
+    *,
+    words: TaskWords,
+    introductions: pa.Table,
+    customers: pa.Table,
+    generation: int,
+    now: datetime,
+) -> CreateResult:
+    """Do what ``create_tasks`` does, except that no new task is made: such leads wait to be confirmed."""
+    lock_tasks(connection)
+    who = introducers(introductions, customers)
+    sorted_out = _sort_out(leads, allocations, words, who, generation, now)
+    insert_missing(connection, CONTROLS, sorted_out.controls, unique=("company_id",))
+    seen = _seen(connection, sorted_out.placed)
+    open_tasks = _open_by_company(connection, sorted_out.placed)
+    known = [
+        task
+        for task in sorted_out.placed
+        if task["lead_id"] in seen or (task["company_id"], task["product"]) in open_tasks
+    ]
+    made = place_tasks(connection, known, generation=generation, now=now)
+    prepared = len(sorted_out.placed) - len(known)
+    unchanged = len(known) - made.changed
+    return CreateResult(0, made.changed, unchanged, len(sorted_out.controls), sorted_out.deferred, prepared)
+
+
+def lock_tasks(connection: Connection) -> None:
+    """Let no other transaction write tasks until this one ends; a writer on SQLite is alone already."""
+    if is_postgres(connection):
+        connection.execute(sa.text("LOCK TABLE tasks IN SHARE ROW EXCLUSIVE MODE"))
+
+
+@dataclass(frozen=True, slots=True)
+class _SortedOut:
+    placed: list[dict[str, Any]]
+    controls: list[dict[str, Any]]
+    deferred: int
+
+
+def _sort_out(
+    leads: pa.Table,
+    allocations: pa.Table,
+    words: TaskWords,
+    who: Mapping[int, Introducer],
+    generation: int,
+    now: datetime,
+) -> _SortedOut:
     lead_of = {row["lead_id"]: row for row in leads.to_pylist() if row["admitted"]}
-    who = _introducers(introductions, customers)
     placed, controls, deferred = [], [], 0
     for allocation in allocations.to_pylist():
         lead = lead_of.get(allocation["lead_id"])
@@ -98,36 +146,67 @@ def create_tasks(
         elif allocation["rule"] == DEFERRED:
             deferred += 1
         else:
-            placed.append(_task(lead, allocation, words, who, generation, now))
-    insert_missing(connection, CONTROLS, controls, unique=("company_id",))
-    seen = _seen(connection)
+            placed.append(task_row(lead, allocation, words, who, generation, now))
+    return _SortedOut(placed, controls, deferred)
+
+
+def place_tasks(
+    connection: Connection,
+    placed: list[dict[str, Any]],
+    *,
+    generation: int,
+    now: datetime,
+    actor: str = SYSTEM,
+    reason: str = "",
+) -> Placed:
+    """Make the tasks of rows from ``task_row``, or join them to the open task of their company and product."""
+    seen = _seen(connection, placed)
     fresh = [task for task in placed if task["lead_id"] not in seen]
-    open_tasks = _open_by_company(connection)
+    open_tasks = _open_by_company(connection, placed)
     updates = [task for task in fresh if (task["company_id"], task["product"]) in open_tasks]
     new = [task for task in fresh if (task["company_id"], task["product"]) not in open_tasks]
     again = [task for task in placed if task["lead_id"] in seen]
-    _insert(connection, new, generation, now)
+    created = _insert(connection, new, generation, now, actor, reason or f"第 {generation} 代数据下发")
     _link(connection, updates, open_tasks, generation)
     changed = sum(_refresh(connection, task, open_tasks, generation, now) for task in [*updates, *again])
-    unchanged = len(placed) - len(new) - changed
-    return CreateResult(len(new), changed, unchanged, len(controls), deferred)
+    joined = {
+        task["lead_id"]: int(open_tasks[(task["company_id"], task["product"])]["task_id"]) for task in updates
+    }
+    return Placed(created, joined, changed)
 
 
-def _seen(connection: Connection) -> set[str]:
-    return {str(lead_id) for (lead_id,) in connection.execute(sa.select(TASK_LEADS.c.lead_id))}
+def _among(column: sa.ColumnElement[Any], values: set[Any]) -> sa.ColumnElement[bool]:
+    return column.in_(sorted(values)) if len(values) <= _ASKED else sa.true()
 
 
-def _open_by_company(connection: Connection) -> dict[tuple[int, str], Mapping[str, Any]]:
+def _seen(connection: Connection, tasks: list[dict[str, Any]]) -> set[str]:
+    wanted = _among(TASK_LEADS.c.lead_id, {task["lead_id"] for task in tasks})
+    return {str(lead_id) for (lead_id,) in connection.execute(sa.select(TASK_LEADS.c.lead_id).where(wanted))}
+
+
+def _open_by_company(
+    connection: Connection, tasks: list[dict[str, Any]]
+) -> dict[tuple[int, str], Mapping[str, Any]]:
     names = ("task_id", "company_id", "product", "manager_no", "version", "state", *_REFRESHED)
     rows = connection.execute(
-        sa.select(*(TASKS.c[name] for name in names)).where(TASKS.c.state != TaskState.CLOSED.value)
+        sa.select(*(TASKS.c[name] for name in names)).where(
+            TASKS.c.state != TaskState.CLOSED.value,
+            _among(TASKS.c.company_id, {task["company_id"] for task in tasks}),
+        )
     )
     return {(row["company_id"], row["product"]): dict(row) for row in rows.mappings()}
 
 
-def _insert(connection: Connection, tasks: list[dict[str, Any]], generation: int, now: datetime) -> None:
+def _insert(
+    connection: Connection,
+    tasks: list[dict[str, Any]],
+    generation: int,
+    now: datetime,
+    actor: str,
+    reason: str,
+) -> dict[str, int]:
     if not tasks:
-        return
+        return {}
     insert_missing(connection, TASKS, tasks, unique=("lead_id",))
     lead_ids = {task["lead_id"] for task in tasks}
     rows = connection.execute(
@@ -148,11 +227,11 @@ def _insert(connection: Connection, tasks: list[dict[str, Any]], generation: int
             {
                 "task_id": row.task_id,
                 "at": now,
-                "actor": "system",
+                "actor": actor,
                 "event": "create",
                 "from_state": None,
                 "to_state": TaskState.UNCLAIMED.value,
-                "reason": f"第 {generation} 代数据下发",
+                "reason": reason,
                 "from_manager_no": None,
                 "to_manager_no": row.manager_no,
                 "version": 1,
@@ -162,6 +241,7 @@ def _insert(connection: Connection, tasks: list[dict[str, Any]], generation: int
     )
     messages = {row.lead_id: {"task_id": row.task_id, "generation": generation} for row in made}
     outbox.enqueue_all(connection, TOPIC_CREATED, messages, now=now)
+    return {row.lead_id: int(row.task_id) for row in made}
 
 
 def _link(
@@ -231,71 +311,4 @@ def _control(
         "sub_branch_code": allocation["sub_branch_code"],
         "generation": generation,
         "since": now,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Introducer:
-    wording: str
-    institution_code: str | None
-    manager_no: str | None
-
-
-def _introducers(introductions: pa.Table, customers: pa.Table) -> dict[int, _Introducer]:
-    """Return the warmest introduction of each company, with who keeps the customer at its end."""
-    keepers = {
-        row["company_id"]: (row["institution_code"], row["manager_no"])
-        for row in customers.select(["company_id", "institution_code", "manager_no"]).to_pylist()
-    }
-    best: dict[int, _Introducer] = {}
-    rows = introductions.select(["company_id", "rank", "customer_id", "wording"]).to_pylist()
-    for row in sorted(rows, key=lambda row: (row["company_id"], row["rank"])):
-        code, manager = keepers.get(row["customer_id"], (None, None))
-        best.setdefault(row["company_id"], _Introducer(row["wording"] or "", code, manager))
-    return best
-
-
-def _task(
-    lead: Mapping[str, Any],
-    allocation: Mapping[str, Any],
-    words: TaskWords,
-    who: Mapping[int, _Introducer],
-    generation: int,
-    now: datetime,
-) -> dict[str, Any]:
-    product = lead["product"] or ""
-    introducer = who.get(lead["company_id"], _Introducer("", None, None))
-    event = str(lead["why_now"] or "").split("（")[0]
-    opener = words.openers.get(lead["origin"], "")
-    deadline = words.deadlines.get(TaskState.UNCLAIMED)
-    return {
-        "lead_id": lead["lead_id"],
-        "generation": generation,
-        "company_id": lead["company_id"],
-        "company_name": words.companies.get(lead["company_id"], f"企业{lead['company_id']}"),
-        "is_customer": bool(lead["is_customer"]),
-        "origin": lead["origin"],
-        "opportunity_id": lead["opportunity_id"],
-        "recipe": lead["recipe"],
-        "kind": lead["kind"],
-        "tier": lead["tier"],
-        "product": product,
-        "priority": float(lead["priority"] or 0.0),
-        "why_now": lead["why_now"] or "",
-        "who": "本行存量客户，直接联系" if lead["is_customer"] else introducer.wording,
-        "who_institution_code": None if lead["is_customer"] else introducer.institution_code,
-        "who_manager_no": None if lead["is_customer"] else introducer.manager_no,
-        "script": opener.replace("{event}", event).replace(
-            "{product}", words.products.get(product, "合适的产品")
-        ),
-        "allocation_rule": allocation["rule"],
-        "allocation_reason": allocation["reason"],
-        "branch_code": allocation["branch_code"],
-        "sub_branch_code": allocation["sub_branch_code"],
-        "manager_no": allocation["manager_no"],
-        "state": TaskState.UNCLAIMED.value,
-        "version": 1,
-        "due_at": now + deadline if deadline else None,
-        "created_at": now,
-        "updated_at": now,
     }

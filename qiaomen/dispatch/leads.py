@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 CLOSED_CUSTOMER: Final = "销户"
+# Leads that staff choose themselves.
+HAND: Final = "hand"
 _OTHERS_SHOWN: Final = 3
 _COLUMNS: Final = (
     "company_id",
@@ -85,15 +87,12 @@ def _priority(
     return portable.round_half_up(ibis.ifelse(points > 100.0, 100.0, points), 2)
 
 
-def _with_company(rows: ir.Table, tables: LeadTables) -> ir.Table:
+def _with_company(rows: ir.Table, tiers: ir.Table, customers: ir.Table, reach: ir.Table) -> ir.Table:
     """Add tier, warmth and customer status."""
-    tiers = tables.tiers.select(
-        "company_id", "tier", tier_priority=tables.tiers.priority, tier_product=tables.tiers["product"]
-    )
-    reach = tables.reach.select("company_id", "warmth")
-    customers = live_customers(tables.customers)
-    customers = customers.select("company_id", customer_number=customers.customer_no.fill_null(""))
-    for other in (tiers, reach, customers):
+    scored = tiers.select("company_id", "tier", tier_priority=tiers.priority, tier_product=tiers["product"])
+    live = live_customers(customers)
+    live = live.select("company_id", customer_number=live.customer_no.fill_null(""))
+    for other in (scored, reach.select("company_id", "warmth"), live):
         rows = rows.left_join(other, "company_id").drop("company_id_right")
     return rows.mutate(is_customer=rows.customer_number.notnull()).drop("customer_number")
 
@@ -160,7 +159,7 @@ def _from_opportunities(
         "opportunity_id", "company_id", "kind", "group", "polarity", "title", "occurred_on", "published_on",
         "expires_on", "amount_cny", "value", "source",
     )  # fmt: skip
-    rows = _with_company(rows, tables)
+    rows = _with_company(rows, tables.tiers, tables.customers, tables.reach)
     rows = rows.filter((rows.polarity != "retention") | rows.is_customer)
     offered, signalled = _first_products(tables)
     rows = rows.left_join(offered, "opportunity_id").drop("opportunity_id_right")
@@ -191,7 +190,7 @@ def _from_lists(tables: LeadTables, rules: AllocationRules) -> ir.Table:
     rows = listed.filter(listed["rank"] <= rules.list_top).select(
         "company_id", "recipe", "strength", "reason"
     )
-    rows = _with_company(rows, tables)
+    rows = _with_company(rows, tables.tiers, tables.customers, tables.reach)
     rows = rows.filter(~rows.is_customer)
     offers = tables.offers.mutate(place=-tables.offers["rank"])
     best = portable.newest(offers, ["company_id"], ["place"], ["product"])
@@ -206,6 +205,45 @@ def _from_lists(tables: LeadTables, rules: AllocationRules) -> ir.Table:
         why_now=rows.reason,
     )
     return _joined(rows, "recipe")
+
+
+def hand_rows(
+    companies: ir.Table,
+    *,
+    tiers: ir.Table,
+    offers: ir.Table,
+    customers: ir.Table,
+    reach: ir.Table,
+    rules: AllocationRules,
+    why_now: str,
+) -> ir.Table:
+    """Return one lead (origin ``hand``) per company that staff chose, before admission.
+
+    ``companies`` has ``company_id``, ``lead_id`` and ``product`` (null: the best one by score, else by offer).
+    """
+    import ibis
+
+    best = portable.newest(offers.mutate(place=-offers["rank"]), ["company_id"], ["place"], ["product"])
+    rows = companies.rename(chosen="product")
+    rows = rows.left_join(best.select("company_id", offer_product=best["product"]), "company_id")
+    rows = _with_company(rows.drop("company_id_right"), tiers, customers, reach)
+    nothing = ibis.null("string")
+    return rows.select(
+        "lead_id",
+        "company_id",
+        origin=ibis.literal(HAND),
+        opportunity_id=nothing,
+        recipe=nothing,
+        kind=nothing,
+        tier=rows.tier,
+        product=ibis.coalesce(rows.chosen, rows.tier_product, rows.offer_product),
+        is_customer=rows.is_customer,
+        priority=_priority(rows, ibis.literal(0.0), ibis.literal(0.0), rules),
+        why_now=ibis.literal(why_now),
+        admitted=ibis.literal(True),
+        rules=nothing,
+        grounds=nothing,
+    )
 
 
 def _joined(rows: ir.Table, by: str) -> ir.Table:

@@ -13,7 +13,7 @@ from pydantic import Field
 from qiaomen.catalog import CatalogRow, read_rows
 from qiaomen.vocab import CatalogInvalid, TaskState
 
-Origin = Literal["opportunity", "long_list", "retention", "expiry"]
+Origin = Literal["opportunity", "long_list", "retention", "expiry", "hand"]
 Check = Literal[
     "blacklist",
     "event",

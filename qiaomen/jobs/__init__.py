@@ -1,6 +1,15 @@
 """The order of steps; the only code that reads and then writes the lake."""
 
 from qiaomen.jobs.demo import init_demo
+from qiaomen.jobs.dispatching import (
+    HandRequest,
+    Selection,
+    chosen_firms,
+    chosen_leads,
+    confirm_leads,
+    hand_leads,
+    plan_selection,
+)
 from qiaomen.jobs.lists import (
     apply_customer_list,
     customer_list_source,
@@ -19,19 +28,26 @@ from qiaomen.jobs.workspace import Workspace, init_workspace
 __all__ = [
     "LOADED_TABLES",
     "TABLES",
+    "HandRequest",
     "LoadReport",
     "Observer",
     "RunReport",
+    "Selection",
     "Workspace",
     "apply_customer_list",
     "ask_run",
+    "chosen_firms",
+    "chosen_leads",
     "command_line_viewer",
+    "confirm_leads",
     "customer_list_source",
     "data_model_page",
+    "hand_leads",
     "init_demo",
     "init_workspace",
     "last_report",
     "load_files",
+    "plan_selection",
     "run_all",
     "silent",
     "try_customer_list",

@@ -42,6 +42,8 @@ def write_tasks(workspace: Workspace) -> dict[str, int]:
 def task_writer(workspace: Workspace) -> Callable[[Connection], dict[str, int]]:
     """Read the newest generation; return what writes its tasks in the caller's transaction, so that it is short."""
     snapshot = workspace.lake.snapshot()
+    confirmed_first = workspace.settings.dispatch_mode == "confirm"
+    write_leads = dispatch.refresh_tasks if confirmed_first else dispatch.create_tasks
     leads = snapshot.arrow(LEADS)
     if leads.num_rows == 0:
         return lambda _: {}
@@ -55,7 +57,7 @@ def task_writer(workspace: Workspace) -> Callable[[Connection], dict[str, int]]:
     customers = snapshot.arrow(CUSTOMERS)
 
     def write(connection: Connection) -> dict[str, int]:
-        result = dispatch.create_tasks(
+        result = write_leads(
             connection,
             leads,
             allocations,

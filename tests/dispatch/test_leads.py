@@ -312,7 +312,7 @@ def test_the_catalogues_are_sound(tmp_path: Any) -> None:
     assert {rule.check for rule in load_admission_rules()} >= {"blacklist", "event", "region", "open_task"}
     assert load_traits()
     assert load_deadlines()
-    assert set(load_openers()) == {"opportunity", "long_list", "retention", "expiry"}
+    assert set(load_openers()) == {"opportunity", "long_list", "retention", "expiry", "hand"}
     assert load_reasons()
     assert issubclass(type(load_reasons()[0]), CatalogRow)
     (tmp_path / "allocation_rules.csv").write_text("code,value,doc\nhold_out_share,0.9,太多\n")

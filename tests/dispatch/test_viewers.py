@@ -10,7 +10,7 @@ import qiaomen
 from qiaomen import dispatch
 
 # They write for the system, or answer about a firm without telling of tasks.
-WITHOUT_VIEWER = {"create_tasks", "may_contact"}
+WITHOUT_VIEWER = {"create_tasks", "refresh_tasks", "lock_tasks", "may_contact"}
 PROTECTED = re.compile(
     r"\b(?:from|join|update|into)\s+(?:tasks|task_history|visit_records|controls)\b(?!\s+import)",
     re.IGNORECASE,
