@@ -10,6 +10,7 @@ from qiaomen.dispatch.confirming import (
     confirm_dispatch,
     get_batch,
     list_batches,
+    sent_leads,
 )
 from qiaomen.dispatch.create import CreateResult, create_tasks, lock_tasks, refresh_tasks
 from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
@@ -100,7 +101,9 @@ __all__ = [
     "get_batch",
     "get_task",
     "hand_rows",
+    "hand_rows",
     "lead_places",
+    "list_batches",
     "list_batches",
     "list_tasks",
     "load_admission_rules",
@@ -118,6 +121,7 @@ __all__ = [
     "record_visit",
     "recycle_overdue",
     "refresh_tasks",
+    "sent_leads",
     "task_history",
     "task_visits",
     "task_words",

@@ -7,7 +7,7 @@ batch; ``Conflict`` where anything differs from what was shown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from qiaomen.bank import (
 from qiaomen.dispatch.batch_schema import DISPATCH_BATCHES, DISPATCH_ITEMS
 from qiaomen.dispatch.create import Placed, place_tasks
 from qiaomen.dispatch.planning import Planned
+from qiaomen.dispatch.schema import TASK_LEADS
 from qiaomen.dispatch.task_rows import TaskWords, introducers, task_row
 from qiaomen.vocab import Conflict, InputRejected, NotFound
 
@@ -37,7 +38,7 @@ _NAMED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """What staff ask for: ``seen`` is the mark of each lead as it was shown, ``source`` rule or hand."""
+    """What staff ask for: the mark of each lead as it was ``seen``, and those that they took out (``dropped``)."""
 
     request_key: str
     source: str
@@ -45,6 +46,7 @@ class BatchRequest:
     note: str
     target: str = ""
     product: str | None = None
+    dropped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def confirm_dispatch(
     if len(request.note) > LONGEST_NOTE:
         raise InputRejected(f"说明不超过{LONGEST_NOTE}字", remedy="精简说明")
     _compare(connection, planned, request.seen, words.companies)
+    planned = [_without_dropped(each, request.dropped) for each in planned]
     going = [each for each in planned if each.outcome != "refused"]
     if not going:
         raise InputRejected("所选企业都不能下发", remedy="查看每户的规则与理由，改选后再确认")
@@ -121,6 +124,12 @@ def confirm_dispatch(
     reason = f"{viewer.name}确认下发" + (f"：{request.note.strip()}" if request.note.strip() else "")
     made = place_tasks(connection, rows, generation=generation, now=now, actor=viewer.login, reason=reason)
     return _record(viewer, connection, planned, request, words.companies, made, generation, now)
+
+
+def _without_dropped(planned: Planned, dropped: frozenset[str]) -> Planned:
+    if planned.outcome == "refused" or planned.lead_id not in dropped:
+        return planned
+    return replace(planned, outcome="refused", rule="dropped", reason="下发人在确认时去除")
 
 
 def _allocation(planned: Planned) -> dict[str, Any]:
@@ -212,6 +221,12 @@ def _record(
     detail = {"source": request.source, "generation": generation, "target": request.target, **counts}
     audit(connection, viewer, "dispatch", str(number), detail, now=now)
     return int(number)
+
+
+def sent_leads(viewer: Viewer, connection: Connection) -> frozenset[str]:
+    """Return the leads that have become tasks or joined one, for those who dispatch."""
+    require(viewer, Action.DISPATCH)
+    return frozenset(str(lead_id) for (lead_id,) in connection.execute(sa.select(TASK_LEADS.c.lead_id)))
 
 
 def _visible(viewer: Viewer) -> sa.ColumnElement[bool]:

@@ -52,6 +52,7 @@ CONFIRMATION_RULES: Final[Mapping[str, str]] = {
     "no_branch": "无归属",
     "capacity": "产能已满",
     "joined": "并入其他线索",
+    "dropped": "人工去除",
 }
 
 

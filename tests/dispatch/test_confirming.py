@@ -45,6 +45,7 @@ from qiaomen.dispatch import (
     plan_dispatch,
     record_visit,
     refresh_tasks,
+    sent_leads,
     task_history,
     task_words,
 )
@@ -148,13 +149,14 @@ def confirm(
     *,
     seen: dict[str, str] | None = None,
     note: str = "",
+    dropped: frozenset[str] = frozenset(),
 ) -> int:
     marks = {each.lead_id: each.mark for each in planned} if seen is None else seen
     return confirm_dispatch(
         viewer,
         connection,
         planned,
-        BatchRequest(key, "rule", marks, note),
+        BatchRequest(key, "rule", marks, note, dropped=dropped),
         words=WORDS,
         introductions=INTRODUCTIONS.empty(),
         customers=CUSTOMERS.empty(),
@@ -218,6 +220,21 @@ def test_what_has_changed_since_the_preview_is_named_and_nothing_is_made(bank: s
     with reading(bank) as connection:
         assert list_tasks(admin, connection).items == 1
         assert len(list_batches(admin, connection)) == 1
+
+
+def test_a_firm_taken_out_is_recorded_and_gives_its_room_to_nobody_else(bank: sa.Engine) -> None:
+    branch = who(bank, "a2")
+    leads = [lead(n, "hand") for n in FIRMS[:4]]
+    with writing(bank) as connection:
+        planned = plan(branch, connection, leads, target=Target("S1", "M2"))
+        out = next(each for each in planned if each.outcome == "created")
+        number = confirm(branch, connection, planned, "k1", dropped=frozenset({out.lead_id}))
+        batch, items = get_batch(branch, connection, number)
+        assert (batch.created, batch.refused) == (2, 2)
+        assert {item.rule for item in items if item.outcome == "refused"} == {"dropped", "capacity"}
+        assert sent_leads(branch, connection) == {
+            each.lead_id for each in planned if each.outcome == "created" and each is not out
+        }
 
 
 def test_each_rule_refuses_with_its_ground(bank: sa.Engine) -> None:
