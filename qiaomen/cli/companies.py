@@ -21,11 +21,13 @@ LIGHTS = {"green": "绿灯", "amber": "黄灯", "red": "红灯"}
 def show_company(workspace: Workspace, viewer: Viewer, key: str, as_json: bool) -> None:
     """Print the profile of one company: the record that page and interface show too."""
     from qiaomen.bank import institution_names, staff_names
+    from qiaomen.jobs import note_look
     from qiaomen.reports import FileReads, company_profile, load_words
     from qiaomen.store import reading
 
     snapshot = with_results(workspace)
     choice = one_company(viewer, snapshot, key)
+    note_look(workspace, viewer, "read.company", f"company:{choice.company_id}", snapshot.number)
     with reading(workspace.sql) as connection:
         words = load_words(workspace.overlay, institution_names(connection), staff_names(connection))
         profile = company_profile(viewer, FileReads(snapshot), choice.company_id, words, connection)
@@ -116,10 +118,12 @@ def show_reach(
     as_json: bool,
 ) -> None:
     """Print the best paths from a company to customers as the viewer may see them."""
+    from qiaomen.jobs import note_look
     from qiaomen.reach import explain, load_wording, to_record, word_path
 
     snapshot = with_results(workspace)
     choice = one_company(viewer, snapshot, key)
+    note_look(workspace, viewer, "read.reach", f"company:{choice.company_id}", snapshot.number)
     paths = _seen_paths(workspace, viewer, snapshot, choice.company_id, k, mode)
     wording = load_wording(workspace.overlay)
     if as_json:

@@ -96,35 +96,24 @@ def format_of(form: str, out: Path | None) -> str:
     return form
 
 
-def write_list(form: str, out: Path | None, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Write a list as CSV or XLSX to a file, or CSV to standard output, and return its rows; no live formulas."""
+def list_bytes(form: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return a list as CSV or XLSX without live formulas; whole, so that its hash is known before it leaves."""
     from qiaomen.reports import write_csv, write_xlsx
 
+    made = io.BytesIO()
+    (write_csv if form == "csv" else write_xlsx)(made, header, rows)
+    return made.getvalue()
+
+
+def write_bytes(out: Path | None, data: bytes) -> None:
+    """Write to a file, or to standard output; a full disk leaves the former file as it was."""
     if out is None:
         sys.stdout.flush()
-        return write_csv(sys.stdout.buffer, header, rows)
-    if form == "csv":
-        return int(_whole(out, lambda path: write_csv(path, header, rows)))
-    # Made in memory: the XLSX writer has errors of its own for files that cannot be written.
-    book = io.BytesIO()
-    written = write_xlsx(book, header, rows)
-    _whole(out, lambda path: path.write_bytes(book.getbuffer()))
-    return written
-
-
-def write_document(out: Path | None, document: Any) -> None:
-    """Write one JSON document to a file, or to standard output."""
-    if out is None:
-        print_json(document)
+        sys.stdout.buffer.write(data)
         return
-    _whole(out, lambda path: path.write_text(json_text(document), encoding="utf-8"))
-
-
-def _whole(out: Path, write: Any) -> Any:
-    """Write a file beside its place and move it there: a full disk leaves the former file as it was."""
     draft = out.with_name(f".{out.name}.part")
     try:
-        written = write(draft)
+        draft.write_bytes(data)
         draft.replace(out)
     except OSError as error:
         with suppress(OSError):
@@ -132,4 +121,3 @@ def _whole(out: Path, write: Any) -> Any:
         raise Unavailable(
             f"文件没有写成：{error.strerror or error}", where=str(out), remedy="检查目录、权限与磁盘空间"
         ) from error
-    return written

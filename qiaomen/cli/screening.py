@@ -5,17 +5,17 @@ Reads the arrays ``membership_index`` and the tables companies, customers, tiers
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qiaomen.cli.opening import institution_words, of_generation, with_results
-from qiaomen.cli.output import format_of, print_table, say, write_document, write_list
+from qiaomen.cli.output import format_of, json_text, list_bytes, print_table, say, write_bytes
 from qiaomen.vocab import TIER_LABELS, InputRejected
 
 if TYPE_CHECKING:
@@ -99,13 +99,18 @@ def show_screen(
         _print(found)
         return
     if form == "json":
-        write_document(out, document_of(snapshot, found))
+        data = json_text(document_of(snapshot, found)).encode()
     else:
         header = [heading for _, heading in COLUMNS] + ["依据"]
         rows = ([_cell(row[name]) for name, _ in COLUMNS] + [_evidence_text(row)] for row in found.rows)
-        write_list(form, out, header, rows)
-    if form != "json" or out is not None:
-        _note_export(workspace, viewer, form, found, out)
+        data = list_bytes(form, header, rows)
+    exported = form != "json" or out is not None
+    if exported:
+        _note_export(workspace, viewer, form, found, snapshot.number, data)
+    write_bytes(out, data)
+    if exported:
+        cut = f"（共 {found.total:,} 户，可用 --limit 调整）" if len(found.rows) < found.total else ""
+        say(f"已导出 {len(found.rows):,} 户{cut}" + (f"：{out}" if out else ""))
 
 
 def screen(
@@ -329,20 +334,23 @@ def _print(found: Screening) -> None:
     print_table("筛选结果", [*(headings[name] for name in ON_SCREEN), "依据"], rows, note=note)
 
 
-def _note_export(workspace: Workspace, viewer: Viewer, form: str, found: Screening, out: Path | None) -> None:
-    """Write the export into the audit log and say where it went."""
-    from qiaomen.bank import audit
+def _note_export(
+    workspace: Workspace, viewer: Viewer, form: str, found: Screening, generation: int, data: bytes
+) -> None:
+    """Write the export into the audit log before the file leaves."""
+    from qiaomen.bank import audit_export
+    from qiaomen.membership import to_text
     from qiaomen.store import writing
 
-    rows = len(found.rows)
     with writing(workspace.sql) as connection:
-        audit(
+        audit_export(
             connection,
             viewer,
-            "export",
             "screen",
-            {"format": form, "rows": rows, "total": found.total},
-            now=datetime.now(UTC),
+            query=to_text(found.expression),
+            rows=len(found.rows),
+            sha256=hashlib.sha256(data).hexdigest(),
+            generation=generation,
+            form=form,
+            now=workspace.now(),
         )
-    cut = f"（共 {found.total:,} 户，可用 --limit 调整）" if rows < found.total else ""
-    say(f"已导出 {rows:,} 户{cut}" + (f"：{out}" if out else ""))

@@ -21,7 +21,7 @@ from qiaomen.jobs.observer import Observer, silent
 from qiaomen.jobs.run_record import ask_run
 from qiaomen.jobs.running import RunReport, last_report, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
-from qiaomen.jobs.viewing import command_line_viewer
+from qiaomen.jobs.viewing import command_line_viewer, note_look
 from qiaomen.jobs.working import work_forever
 from qiaomen.jobs.workspace import Workspace, init_workspace
 
@@ -47,6 +47,7 @@ __all__ = [
     "init_workspace",
     "last_report",
     "load_files",
+    "note_look",
     "plan_selection",
     "run_all",
     "silent",

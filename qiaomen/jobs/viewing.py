@@ -14,3 +14,10 @@ def command_line_viewer(workspace: Workspace, login: str, action: str) -> Viewer
         viewer = viewer_by_login(connection, login, now) if login else local_analyst(connection, now)
         audit(connection, viewer, f"cli.{action}", "command_line", now=now)
     return viewer
+
+
+def note_look(workspace: Workspace, viewer: Viewer, action: str, object_: str, generation: int) -> None:
+    """Note in the audit log what a command is about to show, once that is known."""
+    with writing(workspace.sql) as connection:
+        detail = {"by": "command_line", "generation": generation}
+        audit(connection, viewer, action, object_, detail, now=workspace.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import resource
@@ -93,7 +94,7 @@ def test_formats_that_cannot_be(ready: Path, arguments: tuple[str, ...]) -> None
 
 
 def test_full_disk_leaves_the_former_file(tmp_path: Path) -> None:
-    from qiaomen.cli.output import write_list
+    from qiaomen.cli.output import list_bytes, write_bytes
     from qiaomen.vocab import Unavailable
 
     path = tmp_path / "list.csv"
@@ -104,7 +105,7 @@ def test_full_disk_leaves_the_former_file(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
         with pytest.raises(Unavailable, match="处理办法"):
-            write_list("csv", path, ["列"], rows)
+            write_bytes(path, list_bytes("csv", ["列"], rows))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b"former"
@@ -159,5 +160,10 @@ def test_looks_and_exports_are_in_the_audit_log(
         administrator = viewer_by_login(connection, people["administrator"], datetime.now(UTC))
         rows = audit_rows(administrator, connection, limit=3)
         assert verify_audit(connection).broken_at is None
-    assert [row["action"] for row in rows] == ["cli.tasks", "export", "cli.screen"]
+    assert [row["action"] for row in rows] == ["cli.tasks", "export.screen", "cli.screen"]
+    detail = json.loads(rows[1]["detail"])
+    assert detail["sha256"] == hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
+    assert (detail["query"], detail["format"]) == ("customer", "csv")
+    assert detail["generation"] > 0
+    assert detail["rows"] > 0
     assert rows[0]["actor"] == people["manager"]

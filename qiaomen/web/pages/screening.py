@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response, StreamingResponse
 
-from qiaomen.bank import Action, audit, may
+from qiaomen.bank import Action, audit_export, may
 from qiaomen.membership import (
     DIMENSION_LABELS,
     And,
@@ -274,16 +275,24 @@ def export(
         raise NotFound("还没有可导出的数据", remedy="先运行 qiaomen run")
     expression = read_expression(index, q)
     ids = index.ids(expression).tolist()
-    text = to_text(expression)
-    with writing(visit.sql) as connection:
-        detail = {"rows": len(ids), "generation": visit.reading.number}
-        audit(connection, visit.viewer, "export_screen", text[:200], detail, now=now())
     rows = (
         [getattr(item, field) for _, field in EXPORTED] for item in firms(visit.reading, visit.labels, ids)
     )
     out = io.BytesIO()
     write = write_csv if kind == "csv" else write_xlsx
     write(out, [title for title, _ in EXPORTED], rows)
+    with writing(visit.sql) as connection:
+        audit_export(
+            connection,
+            visit.viewer,
+            "screen",
+            query=to_text(expression),
+            rows=len(ids),
+            sha256=hashlib.sha256(out.getbuffer()).hexdigest(),
+            generation=visit.reading.number,
+            form=kind,
+            now=now(),
+        )
     out.seek(0)
     media = (
         "text/csv; charset=utf-8"
