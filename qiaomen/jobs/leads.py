@@ -17,7 +17,7 @@ from qiaomen.parks import PARK_RESIDENTS, PARKS
 from qiaomen.prospects import LONG_LIST
 from qiaomen.reach import REACH
 from qiaomen.registry import COMPANIES, COMPANY_REFS, RELATIONS, load_sources
-from qiaomen.scoring import OFFERS, TIERS
+from qiaomen.scoring import NOT_MARKETABLE, OFFERS, TIERS
 from qiaomen.store import reading, writing
 from qiaomen.supply import CORE_ENTERPRISES, SUPPLY_PAIRS
 from qiaomen.tags import COMPANY_TAGS
@@ -35,6 +35,7 @@ def list_prospects(run: Run) -> None:
     tables = prospects.LongListTables(
         companies=run.table(COMPANIES),
         customers=run.table(CUSTOMERS),
+        not_marketable=run.table(NOT_MARKETABLE),
         company_nodes=run.table(COMPANY_NODES),
         park_residents=run.table(PARK_RESIDENTS),
         supply_pairs=run.table(SUPPLY_PAIRS),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from qiaomen import customers, opportunities, scoring, supply, tags
 from qiaomen.chains import CHAIN_NODES
@@ -15,7 +18,7 @@ from qiaomen.jobs.profile import source_tables
 from qiaomen.parks import PARKS
 from qiaomen.reach import REACH
 from qiaomen.registry import COMPANIES, COMPANY_REFS
-from qiaomen.scoring import OFFERS, SCORES, TIERS
+from qiaomen.scoring import NOT_MARKETABLE, OFFERS, SCORES, TIERS
 from qiaomen.tags import COMPANY_TAGS
 
 if TYPE_CHECKING:
@@ -39,7 +42,8 @@ def measure(run: Run) -> None:
 
 
 def score(run: Run) -> None:
-    """Learn what the outcomes teach, then score every eligible company by every strategy."""
+    """Learn what the outcomes teach, then score every marketable and eligible company by every strategy."""
+    _leave_out(run)
     indicators = scoring.load_indicators(run.overlay)
     strategies = scoring.load_strategies(run.overlay)
     cards = dict(scoring.load_scorecards(run.overlay))
@@ -49,10 +53,34 @@ def score(run: Run) -> None:
     run.stage.write_arrays(
         "models", {code: np.frombuffer(model.to_json().encode(), np.uint8) for code, model in learned.items()}
     )
-    rows = scoring.score(strategies, cards, run.arrow(scoring.wide_table(indicators)))
+    wide = marketable_rows(run, run.arrow(scoring.wide_table(indicators)))
+    rows = scoring.score(strategies, cards, wide)
     run.report(
         "scores", {"strategies": len(strategies), "learned": len(learned), "rows": run.write(SCORES, rows)}
     )
+
+
+def _leave_out(run: Run) -> None:
+    """Note who is not marketed and why, and report the counts."""
+    rules = scoring.load_marketable_rules(run.overlay)
+    rows = scoring.leave_out(run.table(COMPANIES), run.table(customers.CUSTOMERS), rules)
+    left_out = run.write(NOT_MARKETABLE, rows)
+    counts = Counter(run.arrow(NOT_MARKETABLE)["rule"].to_pylist())
+    total = run.stage.rows(COMPANIES.name)
+    run.report(
+        "marketable",
+        {
+            "companies": total,
+            "marketable": total - left_out,
+            **{f"left_out_{rule.code}": counts[rule.code] for rule in rules},
+        },
+    )
+
+
+def marketable_rows(run: Run, rows: pa.Table) -> pa.Table:
+    """Return the rows of marketable companies."""
+    left_out = run.arrow(NOT_MARKETABLE)["company_id"].combine_chunks()
+    return rows.filter(pc.invert(pc.is_in(rows["company_id"], value_set=left_out)))
 
 
 def _learn(
@@ -102,7 +130,7 @@ def tier(run: Run) -> None:
             scores=scores,
             opportunities=run.arrow(opportunities.OPPORTUNITIES),
             signals=run.arrow(opportunities.OPPORTUNITY_SIGNALS),
-            company_tags=run.arrow(COMPANY_TAGS),
+            company_tags=marketable_rows(run, run.arrow(COMPANY_TAGS)),
             customers=run.arrow(customers.CUSTOMERS)["company_id"].to_numpy(),
         ),
         scoring.load_products(run.overlay),

@@ -40,10 +40,14 @@ NEIGHBOUR_SCHEMA: Final = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class LongListTables:
-    """Tables that the recipes read; the small ones as Arrow, the large ones as engine tables."""
+    """Tables that the recipes read; the small ones as Arrow, the large ones as engine tables.
+
+    ``not_marketable`` (company_id) names companies that must not be listed.
+    """
 
     companies: ir.Table
     customers: ir.Table
+    not_marketable: ir.Table
     company_nodes: ir.Table
     park_residents: ir.Table
     supply_pairs: ir.Table
@@ -56,10 +60,13 @@ class LongListTables:
 
 
 def open_prospects(tables: LongListTables) -> ir.Table:
-    """Return live registered companies that are no customers: id, name, region_code."""
-    live = live_companies(tables.companies)
+    """Return the marketable companies that are no customers: id, name, region_code."""
     held = tables.customers.select(held_id="company_id").distinct()
-    return live.anti_join(held, live.company_id == held.held_id).select("company_id", "name", "region_code")
+    out = tables.not_marketable.select(out_id="company_id")
+    companies = tables.companies
+    companies = companies.anti_join(held, companies.company_id == held.held_id)
+    companies = companies.anti_join(out, companies.company_id == out.out_id)
+    return companies.select("company_id", "name", "region_code")
 
 
 def park_leaders(tables: LongListTables, recipe: Recipe) -> ir.Table:

@@ -66,6 +66,18 @@ OFFERS: Final = Table(
     ("company_id", "product"),
 )
 
+NOT_MARKETABLE: Final = Table(
+    "not_marketable",
+    "scoring",
+    "One row per company that is not scored, tiered or listed, with the rule that leaves it out.",
+    (
+        Column("company_id", "int64", "the company"),
+        Column("rule", "string", "code of the first rule of `marketable_rules` that fits"),
+        Column("reason", "string", "in words"),
+    ),
+    ("company_id",),
+)
+
 
 def indicators_table(indicators: Iterable[tuple[str, str]]) -> Table:
     """Declare the wide indicator table from (code, definition) pairs; missing values are null."""

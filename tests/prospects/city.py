@@ -13,6 +13,7 @@ from qiaomen.customers import CUSTOMERS
 from qiaomen.parks import PARK_RESIDENTS, PARKS
 from qiaomen.prospects import LONG_LIST, LongListTables, Recipe, build_long_list, load_introducer_links
 from qiaomen.registry import COMPANIES, RELATIONS
+from qiaomen.scoring import leave_out, load_marketable_rules
 from qiaomen.store import Engine
 from qiaomen.supply import CORE_ENTERPRISES, SUPPLY_PAIRS
 
@@ -31,6 +32,7 @@ def firm(number: int, region: str | None = "310115", **more: Any) -> dict[str, A
         "name": f"企业{number}",
         "origin": "registry",
         "status": "存续",
+        "sources": "city",
         "region_code": region,
         **more,
     }
@@ -96,9 +98,11 @@ def tables(
     held = rows_of(CUSTOMERS, [{"company_id": number} for number in customers or []])
     stays = [{"company_id": company, "park_code": park} for company, park in residents or []]
     served = [{"company_id": company, "served_by": count} for company, count in core or []]
+    companies, clients = memory(rows_of(COMPANIES, firms)), memory(held)
     opened = LongListTables(
-        companies=memory(rows_of(COMPANIES, firms)),
-        customers=memory(held),
+        companies=companies,
+        customers=clients,
+        not_marketable=leave_out(companies, clients, load_marketable_rules()),
         company_nodes=memory(rows_of(COMPANY_NODES, nodes or [])),
         park_residents=memory(rows_of(PARK_RESIDENTS, stays)),
         supply_pairs=memory(rows_of(SUPPLY_PAIRS, pairs or [])),
