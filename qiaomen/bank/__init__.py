@@ -2,17 +2,26 @@
 
 from qiaomen.bank.access import (
     Action,
+    acting_on,
     clear_classes,
     customer_name,
     mask,
     mask_row,
     may,
+    own_pool,
+    own_scope,
     pool_institutions,
     referral_name,
     require,
     require_row,
     scope_institutions,
     scope_of,
+)
+from qiaomen.bank.delegations import (
+    Delegation,
+    delegate,
+    end_delegation,
+    list_delegations,
 )
 from qiaomen.bank.institutions import (
     Institution,
@@ -26,6 +35,7 @@ from qiaomen.bank.institutions import (
     staff_names,
     sync_institutions,
 )
+from qiaomen.bank.posts import PostRow, StaffRow, add_post, end_post, list_staff, show_staff
 from qiaomen.bank.read_log import ReadLog
 from qiaomen.bank.sessions import (
     Session,
@@ -60,7 +70,16 @@ from qiaomen.bank.users import (
     reset_password,
     set_active,
 )
-from qiaomen.bank.viewers import ZONE, Scope, Viewer, local_analyst, today_of, viewer_by_login, viewer_of
+from qiaomen.bank.viewers import (
+    ZONE,
+    Scope,
+    StandIn,
+    Viewer,
+    local_analyst,
+    today_of,
+    viewer_by_login,
+    viewer_of,
+)
 
 __all__ = [
     "INSTITUTION_RECORDS",
@@ -70,14 +89,20 @@ __all__ = [
     "Anchor",
     "AuditCheck",
     "AuditFilter",
+    "Delegation",
     "Institution",
     "NewUser",
     "Post",
+    "PostRow",
     "ReadLog",
     "Scope",
     "Session",
+    "StaffRow",
+    "StandIn",
     "SyncResult",
     "Viewer",
+    "acting_on",
+    "add_post",
     "audit",
     "audit_export",
     "audit_rows",
@@ -89,9 +114,14 @@ __all__ = [
     "create_user",
     "create_users_for_staff",
     "customer_name",
+    "delegate",
     "drop_expired_sessions",
+    "end_delegation",
+    "end_post",
     "institution_names",
     "institutions_in_force",
+    "list_delegations",
+    "list_staff",
     "list_tokens",
     "list_users",
     "local_analyst",
@@ -100,6 +130,8 @@ __all__ = [
     "mask_row",
     "may",
     "open_session",
+    "own_pool",
+    "own_scope",
     "pool_institutions",
     "posts_held",
     "read_anchors",
@@ -115,6 +147,7 @@ __all__ = [
     "scope_of",
     "session_of",
     "set_active",
+    "show_staff",
     "staff_names",
     "sync_institutions",
     "today_of",

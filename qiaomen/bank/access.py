@@ -6,7 +6,8 @@ outside the scope that appears on a path is shown as ``XX支行客户（需申�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -33,6 +34,10 @@ class Action(StrEnum):
     DECIDE_MATCHES = "decide_matches"
     RUN_JOBS = "run_jobs"
     APPROVE_MODELS = "approve_models"
+    SEE_STAFF = "see_staff"
+    DELEGATE = "delegate"
+    HAND_OVER = "hand_over"
+    MANAGE_STAFF = "manage_staff"
     MANAGE_USERS = "manage_users"
     MANAGE_TOKENS = "manage_tokens"
     SEE_AUDIT = "see_audit"
@@ -48,9 +53,12 @@ _STAFF: Final = frozenset(
         Action.WORK_TASKS,
         Action.SCREEN,
         Action.SUBSCRIBE,
+        Action.DELEGATE,
     }
 )
 _UNIT_ADMIN: Final = _STAFF | {
+    Action.SEE_STAFF,
+    Action.HAND_OVER,
     Action.TRANSFER_TASKS,
     Action.DISPATCH,
     Action.SEE_DASHBOARD,
@@ -64,6 +72,9 @@ POLICY: Final[Mapping[Role, frozenset[Action]]] = {
     | {Action.UPLOAD_CUSTOMERS, Action.DECIDE_MATCHES, Action.RUN_JOBS, Action.APPROVE_MODELS},
     Role.ADMINISTRATOR: frozenset(
         {
+            Action.SEE_STAFF,
+            Action.DELEGATE,
+            Action.MANAGE_STAFF,
             Action.MANAGE_USERS,
             Action.MANAGE_TOKENS,
             Action.SEE_AUDIT,
@@ -97,10 +108,14 @@ CLEAR: Final[Mapping[Role, frozenset[DataClass]]] = {
 
 
 def may(viewer: Viewer, action: Action) -> bool:
-    """Whether the viewer may do something at all (the scope of rows is another question)."""
+    """Whether the viewer may do something at all (the scope of rows is another question), by own posts or as deputy."""
     if viewer.actions is not None and action.value not in viewer.actions:
         return False
-    return any(action in POLICY.get(role, frozenset()) for role in viewer.roles)
+    return any(
+        action in POLICY.get(role, frozenset())
+        for roles in (viewer.roles, *(item.roles for item in viewer.stand_ins))
+        for role in roles
+    )
 
 
 def require(viewer: Viewer, action: Action) -> None:
@@ -109,15 +124,62 @@ def require(viewer: Viewer, action: Action) -> None:
         raise NotAllowed("您的角色无权进行此操作", remedy="如确有需要，请联系系统管理员调整角色")
 
 
-def scope_of(viewer: Viewer) -> Scope:
-    """Return which customers and tasks the viewer may see; empty for an administrator."""
-    if not may(viewer, Action.SEE_CUSTOMERS) and not may(viewer, Action.SEE_TASKS):
+def scope_of(viewer: Viewer, action: Action | None = None) -> Scope:
+    """Return which customers and tasks the viewer may see, or do something to; empty for an administrator.
+
+    With ``action`` only the posts that allow it count: who is administrator of one unit and manager in another may
+    export the rows of the first alone.
+    """
+    wanted = (action,) if action is not None else (Action.SEE_CUSTOMERS, Action.SEE_TASKS)
+    scope = own_scope(viewer, wanted)
+    for item in viewer.stand_ins:
+        scope |= _part(item.roles, item.below, item.principal_no, wanted)
+    return scope
+
+
+def own_scope(viewer: Viewer, wanted: Sequence[Action] = ()) -> Scope:
+    """Return the part of the scope that the viewer has by his own posts, deputising left out."""
+    wanted = wanted or (Action.SEE_CUSTOMERS, Action.SEE_TASKS)
+    if viewer.actions is not None and not any(action.value in viewer.actions for action in wanted):
         return Scope()
+    part = _part(viewer.roles, viewer.below, viewer.staff_no, wanted)
+    granting = _granting(viewer.roles, wanted)
+    return part | Scope(whole_bank=viewer.whole_bank and not granting.isdisjoint(_WHOLE))
+
+
+_BELOW: Final = frozenset({Role.SUB_BRANCH_ADMIN, Role.BRANCH_ADMIN, Role.INTEGRATOR})
+_WHOLE: Final = frozenset({Role.ANALYST, Role.INTEGRATOR})
+
+
+def _granting(roles: Iterable[Role], wanted: Sequence[Action]) -> frozenset[Role]:
+    return frozenset(role for role in roles if any(action in POLICY.get(role, ()) for action in wanted))
+
+
+def _part(
+    roles: Iterable[Role], below: frozenset[str], staff_no: str | None, wanted: Sequence[Action]
+) -> Scope:
+    granting = _granting(roles, wanted)
+    managed = {staff_no} if staff_no is not None and Role.MANAGER in granting else set()
     return Scope(
-        whole_bank=viewer.whole_bank,
-        institutions=viewer.below,
-        manager_no=viewer.staff_no if viewer.has(Role.MANAGER) else None,
+        institutions=frozenset() if granting.isdisjoint(_BELOW) else below, manager_nos=frozenset(managed)
     )
+
+
+def acting_on(viewer: Viewer, institution_code: str | None, manager_no: str | None) -> Viewer:
+    """Return the viewer as he acts on a row: as deputy where the row lies in the scope of a principal alone.
+
+    A row that nobody has yet (``manager_no`` is nothing) is looked at by the pools too.
+    """
+    pooled = manager_no is None and institution_code in own_pool(viewer)
+    if pooled or not viewer.stand_ins or own_scope(viewer).covers(institution_code, manager_no):
+        return viewer
+    wanted = (Action.SEE_CUSTOMERS, Action.SEE_TASKS)
+    for item in viewer.stand_ins:
+        scope = _part(item.roles, item.below, item.principal_no, wanted)
+        pooled = manager_no is None and institution_code in item.desks
+        if pooled or scope.covers(institution_code, manager_no):
+            return replace(viewer, acting=item)
+    return viewer
 
 
 def scope_institutions(viewer: Viewer) -> frozenset[str] | None:
@@ -127,8 +189,17 @@ def scope_institutions(viewer: Viewer) -> frozenset[str] | None:
 
 
 def pool_institutions(viewer: Viewer) -> frozenset[str]:
-    """Return the institutions whose unclaimed tasks a manager may see and claim: those of the own posts."""
-    return viewer.homes if viewer.has(Role.MANAGER) and may(viewer, Action.WORK_TASKS) else frozenset()
+    """Return the institutions whose unclaimed tasks a manager may see and claim: of the own desks and the principals'."""
+    if not may(viewer, Action.WORK_TASKS):
+        return frozenset()
+    return own_pool(viewer).union(*(item.desks for item in viewer.stand_ins))
+
+
+def own_pool(viewer: Viewer) -> frozenset[str]:
+    """Return the institutions whose unclaimed tasks a manager may claim for himself."""
+    if not viewer.has(Role.MANAGER) or not may(viewer, Action.WORK_TASKS):
+        return frozenset()
+    return viewer.homes if viewer.desks is None else viewer.desks
 
 
 def require_row(viewer: Viewer, institution_code: str | None, manager_no: str | None) -> None:

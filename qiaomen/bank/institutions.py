@@ -17,6 +17,7 @@ from qiaomen.vocab import ROLE_LABELS, UNIT_LABELS, InputRejected, Role, UnitTyp
 
 _UNITS: Final = {label: code for code, label in UNIT_LABELS.items()} | {code: code for code in UNIT_LABELS}
 _ROLES: Final = {label: code for code, label in ROLE_LABELS.items()} | {code: code for code in ROLE_LABELS}
+POST_KEY: Final = ("staff_no", "role", "institution_code", "since")
 _STAFF_ROLES: Final = {role.value for role in Role} - {Role.INTEGRATOR.value}
 
 
@@ -199,7 +200,8 @@ def sync_institutions(
 ) -> SyncResult:
     """Make the SQL tables say what the bank's lists say.
 
-    An institution that is no longer listed is closed, not removed; posts are replaced; users are left alone.
+    An institution that is no longer listed is closed, not removed; listed posts are replaced, those entered by hand stay
+    and stand before a listed one of the same person, role, institution and beginning; users are left alone.
     """
     institutions = read_institutions(institution_records)
     posts = read_posts(staff_records, institutions)
@@ -223,10 +225,14 @@ def sync_institutions(
         values = {"staff_no": staff_no, "name": name, "phone": phones.get(staff_no)}
         if not insert_missing(connection, STAFF, [values], unique=("staff_no",)):
             connection.execute(sa.update(STAFF).where(STAFF.c.staff_no == staff_no).values(**values))
-    connection.execute(sa.delete(POSTS))
-    if posts:
-        connection.execute(sa.insert(POSTS), [_post_row(post) for post in posts])
-    return SyncResult(len(institutions), closed, len(names), len(posts))
+    connection.execute(sa.delete(POSTS).where(POSTS.c.origin == "list"))
+    by_hand = {tuple(row) for row in connection.execute(sa.select(*(POSTS.c[name] for name in POST_KEY)))}
+    listed_posts = [
+        row for row in map(_post_row, posts) if tuple(row[name] for name in POST_KEY) not in by_hand
+    ]
+    if listed_posts:
+        connection.execute(sa.insert(POSTS), listed_posts)
+    return SyncResult(len(institutions), closed, len(names), len(listed_posts))
 
 
 def _institution_row(institution: Institution, address: str | None) -> dict[str, Any]:
@@ -254,6 +260,7 @@ def _post_row(post: Post) -> dict[str, Any]:
         "specialities": ";".join(sorted(post.specialities)),
         "since": post.since,
         "until": post.until,
+        "origin": "list",
     }
 
 
@@ -276,8 +283,8 @@ def institutions_in_force(connection: Connection) -> list[Institution]:
     return [_institution(row["institution_code"], dict(row)) for row in rows.mappings()]
 
 
-def posts_held(connection: Connection, day: date) -> list[Post]:
-    """Return the posts held on a day."""
+def posts_held(connection: Connection, day: date | None) -> list[Post]:
+    """Return the posts held on a day; without a day those of all time."""
     rows = connection.execute(
         sa.select(POSTS, STAFF.c.name)
         .join(STAFF, STAFF.c.staff_no == POSTS.c.staff_no)
@@ -286,4 +293,4 @@ def posts_held(connection: Connection, day: date) -> list[Post]:
     posts = [
         _post(row["staff_no"], row["role"], row["institution_code"], dict(row)) for row in rows.mappings()
     ]
-    return [post for post in posts if post.held(day)]
+    return [post for post in posts if day is None or post.held(day)]

@@ -48,6 +48,24 @@ POSTS: Final = sa.Table(
     sa.Column("specialities", sa.Text, nullable=False),
     sa.Column("since", sa.Date),
     sa.Column("until", sa.Date),
+    # ``list``: from the bank's list of staff, replaced with it; ``hand``: entered here, and stays.
+    sa.Column("origin", sa.String(16), nullable=False, server_default="list"),
+)
+
+# One person stands in for another from ``since`` to ``until``, both days included.
+DELEGATIONS: Final = sa.Table(
+    "delegations",
+    METADATA,
+    sa.Column("delegation_id", BigKey, primary_key=True, autoincrement=True),
+    sa.Column("principal_no", _CODE, sa.ForeignKey("staff.staff_no"), nullable=False, index=True),
+    sa.Column("deputy_no", _CODE, sa.ForeignKey("staff.staff_no"), nullable=False, index=True),
+    sa.Column("since", sa.Date, nullable=False),
+    sa.Column("until", sa.Date, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("made_by", sa.String(100), nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("ended_by", sa.String(100)),
+    sa.Column("ended_at", Moment),
 )
 
 USERS: Final = sa.Table(
@@ -61,8 +79,11 @@ USERS: Final = sa.Table(
     sa.Column("role", sa.String(32)),
     sa.Column("password_hash", sa.String(200)),
     sa.Column("password_changed_at", Moment),
-    sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("locked_until", Moment),
+    # Somebody else gave the password: it opens nothing but the page that changes it.
+    sa.Column("must_change", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The account at the identity provider or in the directory that the first sign-in came from.
+    sa.Column("provider_subject", sa.String(500)),
+    sa.Column("directory_subject", sa.String(500)),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("last_login_at", Moment),
@@ -76,6 +97,14 @@ SESSIONS: Final = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("seen_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("idle_at", Moment, nullable=False),
+    sa.Column("idle_seconds", sa.Integer, nullable=False),
+    # The roles at the sign-in; a session with others is over.
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("way", sa.String(16), nullable=False),
+    sa.Column("password_due_at", Moment),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("agent", sa.String(200), nullable=False),
 )
 
 API_TOKENS: Final = sa.Table(
@@ -84,12 +113,15 @@ API_TOKENS: Final = sa.Table(
     sa.Column("token_id", BigKey, primary_key=True, autoincrement=True),
     sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
     sa.Column("name", sa.String(100), nullable=False),
+    # The first characters, to find again whose token was seen somewhere.
+    sa.Column("start", sa.String(16), nullable=False, server_default=""),
     # The institution whose rows, and those below it, the token may see; null is the whole bank.
     sa.Column("institution_code", _CODE, sa.ForeignKey("institutions.institution_code")),
     sa.Column("actions", sa.Text, nullable=False),
     sa.Column("created_by", BigKey, sa.ForeignKey("users.user_id")),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("last_used_at", Moment),
     sa.Column("revoked_at", Moment),
 )
 

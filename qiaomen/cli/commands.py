@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from qiaomen.cli import output
-
-if TYPE_CHECKING:
-    from qiaomen.bank import Viewer
-    from qiaomen.jobs import Workspace
+from qiaomen.cli.options import (
+    As,
+    Json,
+    choose_root,
+    root_of_command,
+    viewer_of_command,
+    workspace_of_command,
+)
+from qiaomen.cli.staff import staff_app
 
 app = typer.Typer(
     help="敲门：找谁、为什么是现在、谁能引荐。",
@@ -23,11 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="标准输出只有一个 JSON 文档")]
-As = Annotated[str, typer.Option("--as", metavar="USER", help="以哪位用户的权限查看；默认本机分析师")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="最多几行")]
-
-_state: dict[str, Path] = {}
 
 
 @app.callback()
@@ -38,22 +39,7 @@ def _options(
     ] = None,
 ) -> None:
     chosen = workspace or Path(os.environ.get("QIAOMEN_WORKSPACE", "workspace"))
-    _state["root"] = chosen
-
-
-def _workspace() -> Workspace:
-    from qiaomen.jobs import Workspace
-    from qiaomen.logs import set_up_logs
-
-    workspace = Workspace(_state["root"])
-    set_up_logs(workspace.settings.log_level)
-    return workspace
-
-
-def _viewer(workspace: Workspace, name: str, action: str) -> Viewer:
-    from qiaomen.jobs import command_line_viewer
-
-    return command_line_viewer(workspace, name, action)
+    choose_root(chosen)
 
 
 @app.command("init")
@@ -65,15 +51,15 @@ def init(
     from qiaomen.jobs import init_demo, init_workspace
 
     if demo:
-        files = init_demo(_state["root"])
+        files = init_demo(root_of_command())
     else:
-        init_workspace(_state["root"])
+        init_workspace(root_of_command())
         files = {}
-    document = {"workspace": str(_state["root"]), "files": files}
+    document = {"workspace": str(root_of_command()), "files": files}
     if as_json:
         output.print_json(document)
         return
-    output.print_table("工作区", ["文件", "行数"], sorted(files.items()), note=f"工作区：{_state['root']}")
+    output.print_table("工作区", ["文件", "行数"], sorted(files.items()), note=f"工作区：{root_of_command()}")
 
 
 @app.command("load")
@@ -90,7 +76,7 @@ def load(
     from qiaomen.jobs import load_files
 
     with watched("装载") as observer:
-        report = load_files(_workspace(), source, paths or [], observer)
+        report = load_files(workspace_of_command(), source, paths or [], observer)
     if as_json:
         output.print_json(report.document())
     else:
@@ -111,7 +97,7 @@ def run(
     from qiaomen.cli.progress import watched
     from qiaomen.jobs import last_report, run_all
 
-    workspace = _workspace()
+    workspace = workspace_of_command()
     day = as_of.date() if as_of else None
     report = None if again else last_report(workspace, day)
     if report is None:
@@ -138,10 +124,10 @@ def screen(
     """按表达式筛选企业；表达式写法见 docs/screening.md，也可写成 JSON。"""
     from qiaomen.cli.screening import show_screen
 
-    workspace = _workspace()
+    workspace = workspace_of_command()
     show_screen(
         workspace,
-        _viewer(workspace, user, "screen"),
+        viewer_of_command(workspace, user, "screen"),
         expression,
         "json" if as_json else form,
         out,
@@ -159,8 +145,8 @@ def company(
     """看一家企业的全貌。"""
     from qiaomen.cli.companies import show_company
 
-    workspace = _workspace()
-    show_company(workspace, _viewer(workspace, user, "company"), key, as_json)
+    workspace = workspace_of_command()
+    show_company(workspace, viewer_of_command(workspace, user, "company"), key, as_json)
 
 
 @app.command("reach")
@@ -174,8 +160,8 @@ def reach(
     """找到引荐路径：从潜客到存量客户。"""
     from qiaomen.cli.companies import show_reach
 
-    workspace = _workspace()
-    viewer = _viewer(workspace, user, "reach")
+    workspace = workspace_of_command()
+    viewer = viewer_of_command(workspace, user, "reach")
     show_reach(workspace, viewer, key, k, "diverse" if diverse else "best", as_json)
 
 
@@ -202,10 +188,10 @@ def opportunities(
     """列出商机。"""
     from qiaomen.cli.listing import Wanted, show_opportunities
 
-    workspace = _workspace()
+    workspace = workspace_of_command()
     day = since.date() if since else None
     wanted = Wanted(kind, grade, signal, region, status, company, day, text, customers, sort)
-    show_opportunities(workspace, _viewer(workspace, user, "opportunities"), wanted, limit, as_json)
+    show_opportunities(workspace, viewer_of_command(workspace, user, "opportunities"), wanted, limit, as_json)
 
 
 @app.command("tasks")
@@ -228,14 +214,14 @@ def tasks(
     from qiaomen.cli.listing import show_tasks, task_states
     from qiaomen.dispatch import TaskFilter
 
-    workspace = _workspace()
+    workspace = workspace_of_command()
     filters = TaskFilter(
         states=task_states(state),
         manager_no=manager or None,
         text=text,
         due_before=workspace.moment if overdue else None,
     )
-    show_tasks(workspace, _viewer(workspace, user, "tasks"), filters, institution, limit, as_json)
+    show_tasks(workspace, viewer_of_command(workspace, user, "tasks"), filters, institution, limit, as_json)
 
 
 @app.command("rejects")
@@ -248,8 +234,8 @@ def rejects(
     """列出被拒绝的行：文件、行、列、原因。"""
     from qiaomen.cli.listing import show_rejects
 
-    workspace = _workspace()
-    show_rejects(workspace, _viewer(workspace, user, "rejects"), load_id, limit, as_json)
+    workspace = workspace_of_command()
+    show_rejects(workspace, viewer_of_command(workspace, user, "rejects"), load_id, limit, as_json)
 
 
 @app.command("serve")
@@ -261,7 +247,7 @@ def serve(
     """打开网页。"""
     from qiaomen.cli.serving import serve_pages
 
-    serve_pages(_workspace(), host, port, worker)
+    serve_pages(workspace_of_command(), host, port, worker)
 
 
 @app.command("work")
@@ -272,7 +258,7 @@ def work(
     """执行页面排入的作业，发出待发消息，回收超时任务。"""
     from qiaomen.jobs import work_forever
 
-    work_forever(_workspace(), once=once, beside=beside)
+    work_forever(workspace_of_command(), once=once, beside=beside)
 
 
 @app.command("demo")
@@ -283,4 +269,7 @@ def demo(
     """示范：写数据、装载、跑全程、打开网页；再次执行只补做没做完的部分。"""
     from qiaomen.cli.demonstration import run_demo
 
-    run_demo(_state["root"], port, pages)
+    run_demo(root_of_command(), port, pages)
+
+
+app.add_typer(staff_app, name="staff")

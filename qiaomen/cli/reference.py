@@ -18,6 +18,13 @@ ENGLISH: Final = {
     "rejects": "List input rows that were not accepted.",
     "serve": "Serve the pages. Standard output gets one line, the address, once they answer.",
     "work": "Do queued jobs, deliver the outbox, recycle overdue tasks.",
+    "staff list": "List the staff whom the viewer governs with their posts, and the deputies of the day.",
+    "staff show": "One member of staff: posts of all time, delegations, hand-overs.",
+    "staff add-post": "Enter a post; one person may hold several. By an administrator.",
+    "staff end-post": "End a post; a post of the bank's list is not reopened by the list. By an administrator.",
+    "staff deputy": "Let a colleague stand in: the principal's rows and tasks between two dates and only then.",
+    "staff end-deputy": "End a delegation at once.",
+    "staff hand-over": "All customers, open tasks and waiting asks of one manager to others; a preview without `--yes`.",
     "demo": "init --demo, load, run, logins, serve; what is done already is left as it is.",
 }
 HEAD: Final = """# Command line / 命令行
@@ -44,9 +51,8 @@ KEY 为统一社会信用代码、企业编号或名称；对应多家时列出�
 
 def reference_page(app: typer.Typer) -> str:
     """Return the text of the page: every command with its arguments and options."""
-    group: Any = typer.main.get_command(app)
     parts = [HEAD]
-    for name, command in group.commands.items():
+    for name, command in commands_of(app).items():
         usage = " ".join(["qiaomen", name, *(_usage(parameter) for parameter in _shown(command))])
         parts.append(f"## {name}\n\n{command.help}\n{ENGLISH[name]}\n\n```\n{usage}\n```\n")
         rows = [_row(parameter) for parameter in _shown(command)]
@@ -54,8 +60,22 @@ def reference_page(app: typer.Typer) -> str:
             head = "| argument, option / 参数、选项 | default / 默认 | meaning / 含义 |\n| --- | --- | --- |"
             parts.append("\n".join([head, *rows]) + "\n")
         if any("--json" in parameter.opts for parameter in command.params):
-            parts.append(f"JSON: [{name}.json]({name}.json)\n")
+            document = name.replace(" ", "-")
+            parts.append(f"JSON: [{document}.json]({document}.json)\n")
     return "\n".join(parts)
+
+
+def commands_of(app: typer.Typer) -> dict[str, Any]:
+    """Return every command by the words that call it; a group stands for its commands."""
+    found: dict[str, Any] = {}
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            found[name] = command
+        else:
+            found |= {f"{name} {own}": part for own, part in inner.items()}
+    return found
 
 
 def _shown(command: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from qiaomen.customers.book import (
     company_of_number,
 )
 from qiaomen.customers.decisions import MATCH_DECISIONS, decide_match, match_decisions, undo_decision
+from qiaomen.customers.keepers import Keepers, Keeping, keep_customers, read_keepers, with_keepers
 from qiaomen.customers.mapping import (
     ListHead,
     guess_mapping,
@@ -22,9 +23,11 @@ from qiaomen.customers.referrals import (
     answer_ask,
     ask_referral,
     asks_made,
+    move_asks,
     waiting_asks,
+    waiting_asks_of,
 )
-from qiaomen.customers.schema import UPLOAD_MAPPINGS
+from qiaomen.customers.schema import CUSTOMER_KEEPERS, UPLOAD_MAPPINGS
 from qiaomen.customers.tables import (
     CASHFLOW_RECORDS,
     CASHFLOWS,
@@ -51,6 +54,7 @@ __all__ = [
     "CASHFLOWS",
     "CASHFLOW_RECORDS",
     "CUSTOMERS",
+    "CUSTOMER_KEEPERS",
     "CUSTOMER_MATCHES",
     "CUSTOMER_RECORDS",
     "DEALINGS",
@@ -62,6 +66,8 @@ __all__ = [
     "UPLOAD_CHANGES",
     "UPLOAD_MAPPINGS",
     "Ask",
+    "Keepers",
+    "Keeping",
     "KeptValue",
     "ListHead",
     "Undo",
@@ -78,13 +84,18 @@ __all__ = [
     "decide_match",
     "error_rows",
     "guess_mapping",
+    "keep_customers",
     "match_decisions",
+    "move_asks",
     "prepare_upload",
     "read_head",
+    "read_keepers",
     "save_mapping",
     "saved_mapping",
     "undo_decision",
     "undo_upload",
     "waiting_asks",
+    "waiting_asks_of",
+    "with_keepers",
     "with_mapping",
 ]

@@ -5,6 +5,7 @@ SQL table ``referral_asks``. A customer is asked for at most ``AT_MOST`` introdu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -155,3 +156,30 @@ def asks_made(connection: Connection) -> pa.Table:
             "asked_on": pa.array([today_of(row.asked_at) for row in rows], pa.date32()),
         }
     )
+
+
+def waiting_asks_of(connection: Connection, manager_no: str) -> int:
+    """Count the asks that wait for a manager's answer, for a preview of a hand-over."""
+    table = REFERRAL_ASKS.c
+    held = sa.and_(table.manager_no == manager_no, table.state == "waiting")
+    return int(connection.execute(sa.select(sa.func.count()).where(held)).scalar_one())
+
+
+def move_asks(
+    connection: Connection, giver: str, receivers: Mapping[int, str], institutions: Mapping[str, str]
+) -> int:
+    """Let those who take over a manager's customers answer the asks that wait, and return how many.
+
+    ``receivers`` gives the new manager by company, ``institutions`` the institution of each new manager.
+    """
+    table = REFERRAL_ASKS.c
+    held = sa.and_(table.manager_no == giver, table.state == "waiting")
+    rows = connection.execute(sa.select(table.ask_id, table.customer_id).where(held)).all()
+    for row in rows:
+        receiver = receivers.get(row.customer_id, min(institutions))
+        connection.execute(
+            sa.update(REFERRAL_ASKS)
+            .where(table.ask_id == row.ask_id)
+            .values(manager_no=receiver, institution_code=institutions[receiver])
+        )
+    return len(rows)

@@ -17,6 +17,14 @@ from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS, PLACES, lead_places
 from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent, events_from
 from qiaomen.dispatch.funnels import GROUPS, Comparison, FunnelRow, compare_controls, funnel
+from qiaomen.dispatch.hand_overs import (
+    HAND_OVERS,
+    HandOver,
+    Share,
+    hand_over,
+    hand_overs_of,
+    preview_hand_over,
+)
 from qiaomen.dispatch.leads import LeadTables, build_leads, hand_rows
 from qiaomen.dispatch.planning import CONFIRMATION_RULES, LakeFacts, Planned, Target, plan_dispatch
 from qiaomen.dispatch.rules import (
@@ -57,6 +65,7 @@ __all__ = [
     "DEFERRED",
     "EVENT_LABELS",
     "GROUPS",
+    "HAND_OVERS",
     "LEADS",
     "OPEN_TASKS",
     "PLACES",
@@ -70,11 +79,13 @@ __all__ = [
     "ContactCheck",
     "CreateResult",
     "FunnelRow",
+    "HandOver",
     "HistoryRow",
     "LakeFacts",
     "LeadTables",
     "Planned",
     "Recycled",
+    "Share",
     "Target",
     "Task",
     "TaskEvent",
@@ -100,9 +111,13 @@ __all__ = [
     "funnel",
     "get_batch",
     "get_task",
+    "hand_over",
+    "hand_overs_of",
+    "hand_rows",
     "hand_rows",
     "hand_rows",
     "lead_places",
+    "list_batches",
     "list_batches",
     "list_batches",
     "list_tasks",
@@ -117,6 +132,7 @@ __all__ = [
     "open_tasks",
     "overdue",
     "plan_dispatch",
+    "preview_hand_over",
     "reason_name",
     "record_visit",
     "recycle_overdue",

@@ -17,8 +17,10 @@ from qiaomen.bank import (
     Action,
     Institution,
     Viewer,
+    acting_on,
     institutions_in_force,
     may,
+    pool_institutions,
     posts_held,
     scope_of,
     today_of,
@@ -47,15 +49,15 @@ def may_do(viewer: Viewer, task: Task, event: TaskEvent) -> bool:
     """Whether a viewer who sees the task may ask for the event (its state is another question)."""
     if event in _BY_SYSTEM or not may(viewer, Action.WORK_TASKS):
         return False
-    scope = scope_of(viewer)
-    governs = may(viewer, Action.TRANSFER_TASKS) and (
+    scope = scope_of(viewer, Action.TRANSFER_TASKS)
+    governs = (
         scope.whole_bank
         or task.sub_branch_code in scope.institutions
         or task.branch_code in scope.institutions
     )
-    own = viewer.staff_no is not None and task.manager_no == viewer.staff_no
+    own = task.manager_no is not None and task.manager_no in viewer.manager_nos
     if event is TaskEvent.CLAIM:
-        return viewer.has(Role.MANAGER) and (own or task.manager_no is None)
+        return own or (task.manager_no is None and bool(viewer.manager_nos))
     if event in _BY_ADMIN:
         return governs
     return own or governs
@@ -85,9 +87,8 @@ def claim(
     """Take an unclaimed task; of many who try at once exactly one wins, the others get ``Conflict``."""
     task = get_task(viewer, connection, task_id)
     _require(viewer, task, TaskEvent.CLAIM)
-    if viewer.staff_no is None:
-        raise NotAllowed("只有客户经理可以认领任务", remedy="由客户经理办理")
-    _require_capacity(connection, viewer.staff_no, task, now, rules)
+    manager_no = _claimer(viewer, task)
+    _require_capacity(connection, manager_no, task, now, rules)
     step = flow.advance(task.state, TaskEvent.CLAIM)
     return apply_step(
         viewer,
@@ -95,20 +96,32 @@ def claim(
         task,
         TaskEvent.CLAIM,
         step,
-        manager_no=viewer.staff_no,
+        manager_no=manager_no,
         now=now,
         deadlines=deadlines,
-        **_home(viewer, connection, task, now),
+        **_home(viewer, connection, task, manager_no, now),
     )
 
 
-def _home(viewer: Viewer, connection: Connection, task: Task, now: datetime) -> dict[str, Any]:
+def _claimer(viewer: Viewer, task: Task) -> str:
+    """Return whose task it becomes: a deputy claims for his principal what lies in the principal's pool alone."""
+    acting = acting_on(viewer, task.sub_branch_code or task.branch_code, task.manager_no).acting
+    if acting is not None:
+        return acting.principal_no
+    if viewer.staff_no is None:
+        raise NotAllowed("只有客户经理可以认领任务", remedy="由客户经理办理")
+    return viewer.staff_no
+
+
+def _home(
+    viewer: Viewer, connection: Connection, task: Task, manager_no: str, now: datetime
+) -> dict[str, Any]:
     """Return where a task of a branch's pool goes: to the institution of the manager who claims it."""
-    if task.sub_branch_code is not None or viewer.staff_no is None:
+    if task.sub_branch_code is not None:
         return {}
     units = {unit.institution_code: unit for unit in institutions_in_force(connection)}
-    code = _post_of(viewer, connection, viewer.staff_no, now)
-    branch, sub_branch = _unit_path(units, code)
+    code = _post_of(viewer, connection, manager_no, now)
+    branch, sub_branch = unit_path(units, code)
     return {"branch_code": branch, "sub_branch_code": sub_branch}
 
 
@@ -189,7 +202,7 @@ def transfer(
     step = flow.advance(task.state, event, reason)
     code = _post_of(viewer, connection, to_manager_no, now)
     units = {unit.institution_code: unit for unit in institutions_in_force(connection)}
-    branch, sub_branch = _unit_path(units, code)
+    branch, sub_branch = unit_path(units, code)
     _require_capacity(connection, to_manager_no, task, now, None)
     return apply_step(
         viewer,
@@ -213,14 +226,14 @@ def _post_of(viewer: Viewer, connection: Connection, manager_no: str, now: datet
         if post.staff_no == manager_no and post.role is Role.MANAGER
     ]
     scope = scope_of(viewer)
-    reachable = scope.institutions | viewer.homes
+    reachable = scope.institutions | viewer.homes | pool_institutions(viewer)
     within = [post for post in held if scope.whole_bank or post.institution_code in reachable]
     if not within:
         raise InputRejected(f"工号“{manager_no}”不是可转交的客户经理", remedy="选择管辖范围内在岗的客户经理")
     return within[0].institution_code
 
 
-def _unit_path(units: Mapping[str, Institution], code: str) -> tuple[str | None, str | None]:
+def unit_path(units: Mapping[str, Institution], code: str) -> tuple[str | None, str | None]:
     """Return (branch, sub-branch) of an institution."""
     unit = units.get(code)
     sub_branch = code if unit is not None and unit.unit_type is UnitType.SUB_BRANCH else None
@@ -290,11 +303,12 @@ def _note(
     now: datetime,
 ) -> None:
     version = task.version + 1
+    unit = task.sub_branch_code or task.branch_code
     connection.execute(
         sa.insert(TASK_HISTORY).values(
             task_id=task.task_id,
             at=now,
-            actor=viewer.login if viewer else "system",
+            actor=acting_on(viewer, unit, task.manager_no).actor if viewer else "system",
             event=event.value,
             from_state=task.state.value,
             to_state=step.state.value,

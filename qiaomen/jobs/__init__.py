@@ -10,6 +10,7 @@ from qiaomen.jobs.dispatching import (
     hand_leads,
     plan_selection,
 )
+from qiaomen.jobs.handing import make_hand_over, preview_hand_over, publish_keepers
 from qiaomen.jobs.lists import (
     apply_customer_list,
     customer_list_source,
@@ -47,8 +48,13 @@ __all__ = [
     "init_workspace",
     "last_report",
     "load_files",
+    "make_hand_over",
     "note_look",
     "plan_selection",
+    "plan_selection",
+    "plan_selection",
+    "preview_hand_over",
+    "publish_keepers",
     "run_all",
     "silent",
     "try_customer_list",

@@ -38,7 +38,11 @@ def build_book(run: Run) -> None:
     )
     counts = {"outcomes": run.write(customers.OUTCOMES, outcomes)}
     book = customers.build_customers(run.table(CUSTOMER_RECORDS), matches, run.table(customers.OUTCOMES))
-    counts["customers"] = run.write(CUSTOMERS, book)
+    with reading(run.sql) as connection:
+        keepers = customers.read_keepers(connection)
+    counts["customers"] = run.write(
+        CUSTOMERS, customers.with_keepers(run.engine.arrow(book, CUSTOMERS), keepers)
+    )
     dealings = customers.attach_dealings(run.table(customers.DEALING_RECORDS), matches)
     counts["dealings"] = run.write(customers.DEALINGS, dealings)
     flows = customers.attach_cashflows(run.table(customers.CASHFLOW_RECORDS), matches)

@@ -71,7 +71,7 @@ def test_rows_in_scope(who: Viewer, rows: list[bool]) -> None:
         Scope,
         whole_bank=st.booleans(),
         institutions=st.frozensets(st.sampled_from(["S1", "S2", "B1"])),
-        manager_no=st.sampled_from([None, "M1", "M2"]),
+        manager_nos=st.frozensets(st.sampled_from(["M1", "M2"])),
     ),
     st.lists(
         st.tuples(st.sampled_from([None, "S1", "S2", "X"]), st.sampled_from([None, "M1", "M3"])), max_size=6
