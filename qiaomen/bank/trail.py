@@ -70,7 +70,7 @@ def entry_of(
     """Return what a row will say; no viewer means the system itself."""
     return AuditEntry(
         at=now.astimezone(UTC),
-        actor=_fitting(viewer.login if viewer else SYSTEM, LONGEST_ACTOR),
+        actor=_fitting(viewer.actor if viewer else SYSTEM, LONGEST_ACTOR),
         user_id=viewer.user_id if viewer else None,
         action=_fitting(action, LONGEST_ACTION),
         object=_fitting(object_, LONGEST_OBJECT),
