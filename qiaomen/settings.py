@@ -28,6 +28,7 @@ OTHER_VARIABLES: Final = frozenset(
         "QIAOMEN_REQUIRE_SPARK",
         "QIAOMEN_REQUIRE_BROWSER",
         "QIAOMEN_REQUIRE_POSTGRES",
+        "QIAOMEN_REQUIRE_LDAP",
         "QIAOMEN_DEMO_WORKSPACE",
     }
 )
@@ -69,10 +70,108 @@ class Settings(BaseModel):
         12,
         ge=1,
         le=168,
-        description="life of a web session and its cookie; 2 idle hours end it too / 登录会话与 Cookie 的时长（小时），闲置 2 小时也会失效",
+        description="life of a web session and its cookie / 登录会话与 Cookie 的时长（小时）",
     )
     secure_cookies: bool = Field(
-        False, description="send session cookies over HTTPS only / 仅通过 HTTPS 发送会话 Cookie"
+        False,
+        description="the page is served over HTTPS: cookies go over it only, browsers are told to keep to it / 以 HTTPS 提供服务：Cookie 仅经 HTTPS 发送，并启用 HSTS",
+    )
+    session_idle_minutes: int = Field(
+        120, ge=5, le=1440, description="a session without use ends after / 登录会话闲置失效时间（分钟）"
+    )
+    public_url: str = Field(
+        "",
+        description="address that people type, e.g. https://qiaomen.bank.cn; needed for OIDC / 对外网址，单点登录必填",
+    )
+    web_hosts: tuple[str, ...] = Field(
+        (),
+        description="names by which the page may be called; empty is localhost and IP addresses / 允许的访问主机名，留空为本机与 IP 地址",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed / 可信反向代理的地址或网段",
+    )
+    api_calls_per_minute: int = Field(
+        600,
+        ge=1,
+        le=1_000_000,
+        description="API calls of one token or session per minute and web process / 每个令牌或会话每分钟的接口调用上限（每个网页进程分别计）",
+    )
+    token_days: int = Field(
+        180, ge=1, le=366, description="longest life of an API token / 接口令牌最长有效期（天）"
+    )
+    local_sign_in: Literal["everyone", "administrators", "nobody"] = Field(
+        "everyone", description="whose local passwords are admitted / 允许哪些人使用本地密码登录"
+    )
+    password_length: int = Field(12, ge=8, le=64, description="shortest local password / 本地密码最短长度")
+    password_kinds: int = Field(
+        1,
+        ge=1,
+        le=4,
+        description="kinds of characters a password must mix (small, capital, digit, other) / 密码须含的字符种类数",
+    )
+    password_days: int = Field(
+        90,
+        ge=0,
+        le=3650,
+        description="a password must be changed after; 0 is never / 密码最长使用天数，0 为不限",
+    )
+    password_history: int = Field(
+        5, ge=0, le=24, description="former passwords that may not return / 不得重复的历史密码个数"
+    )
+    first_password_hours: int = Field(
+        72,
+        ge=1,
+        le=720,
+        description="life of a password given by an administrator / 管理员发放的初始密码有效期（小时）",
+    )
+    lock_failures: int = Field(
+        5, ge=1, le=100, description="failed sign-ins that lock a name / 同一登录名失败多少次后锁定"
+    )
+    lock_address_failures: int = Field(
+        30, ge=1, le=10_000, description="failed sign-ins that lock an address / 同一来源地址失败多少次后锁定"
+    )
+    lock_minutes: int = Field(
+        15, ge=1, le=1440, description="counting period and length of a lock / 计数周期与锁定时长（分钟）"
+    )
+    oidc_issuer: str = Field(
+        "", description="OpenID Connect issuer; empty is off / 统一认证平台 issuer，留空为不启用"
+    )
+    oidc_name: str = Field("统一身份认证", description="words on the button / 登录按钮上的名称")
+    oidc_client_id: str = Field("", description="our id at the provider / 在平台登记的 client_id")
+    oidc_client_secret: str = Field("", description="our secret at the provider / 在平台登记的 client_secret")
+    oidc_scopes: tuple[str, ...] = Field(("openid", "profile"), description="scopes asked for / 申请的 scope")
+    oidc_claim: str = Field("preferred_username", description="claim that names the user / 标识用户的 claim")
+    oidc_match: Literal["login", "staff_no"] = Field(
+        "login", description="what the claim is compared with / claim 对应登录名还是工号"
+    )
+    oidc_require: tuple[str, ...] = Field(
+        (), description="claim=value that a token must carry, e.g. groups=qiaomen / 凭证必须带有的 claim=值"
+    )
+    ldap_urls: tuple[str, ...] = Field(
+        (),
+        description="ldaps://host or ldap://host (STARTTLS), tried in turn; empty is off / 员工目录地址，依次尝试，留空为不启用",
+    )
+    ldap_base: str = Field("", description="where entries are searched / 搜索起点")
+    ldap_filter: str = Field(
+        "(uid={login})", description="finds one entry by {login} / 按 {login} 查找条目的过滤器"
+    )
+    ldap_attribute: str = Field("uid", description="attribute that names the user / 标识用户的属性")
+    ldap_match: Literal["login", "staff_no"] = Field(
+        "login", description="what the attribute is compared with / 属性对应登录名还是工号"
+    )
+    ldap_bind_dn: str = Field(
+        "", description="account that searches; empty is anonymous / 搜索用服务账号，留空为匿名"
+    )
+    ldap_bind_password: str = Field("", description="its password / 服务账号密码")
+    identity_ca_file: str = Field(
+        "", description="PEM file of the bank's own authorities for OIDC and LDAP / 本行根证书文件（PEM）"
+    )
+    identity_timeout_s: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="longest wait for provider and directory / 等待认证平台与目录的最长时间（秒）",
     )
     upload_megabytes: int = Field(64, ge=1, le=2048, description="largest upload / 上传文件大小上限（MB）")
     egress_hosts: tuple[str, ...] = Field(
@@ -91,6 +190,11 @@ class Settings(BaseModel):
     )
     webhook_secret: str = Field("", description="key that signs webhooks / 回调签名密钥")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR / 日志级别")
+
+    @property
+    def session_idle(self) -> timedelta:
+        """How long a session lasts without use."""
+        return timedelta(minutes=self.session_idle_minutes)
 
     @property
     def session_life(self) -> timedelta:

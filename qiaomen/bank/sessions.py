@@ -1,73 +1,131 @@
-"""Sessions of pages and tokens of machines: random, hashed at rest, expiring. Tables ``sessions``, ``api_tokens``."""
+"""Sessions of pages: random, hashed at rest, with an end and an idle time. Table ``sessions``.
+
+A session is bound to the roles that its user had at the sign-in: other roles mean a new sign-in, and so a new token.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.bank.access import Action, require
-from qiaomen.bank.schema import API_TOKENS, INSTITUTIONS, SESSIONS
+from qiaomen.bank.guards import drop_old_guards
+from qiaomen.bank.provider_starts import drop_old_starts
+from qiaomen.bank.schema import SESSIONS
+from qiaomen.bank.signing_in import Way
 from qiaomen.bank.trail import audit
-from qiaomen.bank.viewers import Viewer, parents_of, subtree, viewer_of
-from qiaomen.vocab import InputRejected, NotAllowed, NotFound, Role
+from qiaomen.bank.viewers import Viewer, viewer_of
+from qiaomen.vocab import NotAllowed, NotFound
 
 IDLE: Final = timedelta(hours=2)
+# A session in use is noted this often; a short idle time is noted more often.
 SEEN_EVERY: Final = timedelta(minutes=5)
-LONGEST_TOKEN: Final = timedelta(days=366)
+LONGEST_AGENT: Final = 200
+_KEY: Final = 16
 _AGAIN: Final = "请重新登录"
 
 
-def _hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def hashed(token: str) -> str:
+    """Return what is stored of a secret."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A valid session: who is looking, until when, and whether ``touch_session`` is due."""
+    """A valid session: who is looking, until when, whether ``touch_session`` is due, whether the password is."""
 
     viewer: Viewer
     expires_at: datetime
     stale: bool
+    way: Way = Way.LOCAL
+    password_due: bool = False
 
 
-def open_session(connection: Connection, viewer: Viewer, now: datetime, *, life: timedelta) -> str:
-    """Begin a session that ends after ``life`` and return its token, which is stored only as a hash."""
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """One session as its owner sees it; ``key`` names it and is no secret."""
+
+    key: str
+    way: Way
+    address: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+    current: bool
+
+
+def open_session(
+    connection: Connection,
+    viewer: Viewer,
+    now: datetime,
+    *,
+    life: timedelta,
+    idle: timedelta = IDLE,
+    way: Way = Way.LOCAL,
+    password_due_at: datetime | None = None,
+    address: str = "",
+    agent: str = "",
+) -> str:
+    """Begin a session that ends after ``life``, or ``idle`` without use; return its token, stored only as a hash."""
     token = secrets.token_urlsafe(32)
     connection.execute(
         sa.insert(SESSIONS).values(
-            token_hash=_hashed(token),
+            token_hash=hashed(token),
             user_id=viewer.user_id,
             created_at=now,
             seen_at=now,
             expires_at=now + life,
+            idle_at=now + idle,
+            idle_seconds=int(idle.total_seconds()),
+            roles=_roles(viewer),
+            way=way.value,
+            password_due_at=password_due_at,
+            address=address[:64],
+            agent=agent[:LONGEST_AGENT],
         )
     )
     return token
 
 
+def _roles(viewer: Viewer) -> str:
+    return ";".join(sorted(role.value for role in viewer.roles))
+
+
 def session_of(connection: Connection, token: str, now: datetime) -> Session:
-    """Return the session of a token; ``NotAllowed`` where it is unknown, idle too long or expired."""
+    """Return the session of a token; ``NotAllowed`` where it is unknown, idle too long, expired or of other roles."""
     row = (
-        connection.execute(sa.select(SESSIONS).where(SESSIONS.c.token_hash == _hashed(token)))
+        connection.execute(sa.select(SESSIONS).where(SESSIONS.c.token_hash == hashed(token)))
         .mappings()
         .first()
     )
-    if row is None or row["expires_at"] <= now or row["seen_at"] + IDLE <= now:
+    if row is None or row["expires_at"] <= now or row["idle_at"] <= now:
         raise NotAllowed("登录已失效", remedy=_AGAIN)
     viewer = viewer_of(connection, int(row["user_id"]), now)
-    return Session(viewer, row["expires_at"], stale=row["seen_at"] + SEEN_EVERY <= now)
+    if row["roles"] != _roles(viewer):
+        raise NotAllowed("您的角色已变更，登录已失效", remedy=_AGAIN)
+    due = row["password_due_at"]
+    every = min(SEEN_EVERY, timedelta(seconds=row["idle_seconds"] / 4))
+    return Session(
+        viewer,
+        row["expires_at"],
+        stale=row["seen_at"] + every <= now,
+        way=Way(row["way"]),
+        password_due=due is not None and due <= now,
+    )
 
 
 def touch_session(connection: Connection, token: str, now: datetime) -> None:
     """Note that a session is in use."""
-    connection.execute(sa.update(SESSIONS).where(SESSIONS.c.token_hash == _hashed(token)).values(seen_at=now))
+    mine = SESSIONS.c.token_hash == hashed(token)
+    idle = connection.execute(sa.select(SESSIONS.c.idle_seconds).where(mine)).scalar()
+    if idle is not None:
+        values = {"seen_at": now, "idle_at": now + timedelta(seconds=idle)}
+        connection.execute(sa.update(SESSIONS).where(mine).values(values))
 
 
 def rotate_session(connection: Connection, token: str, now: datetime) -> str:
@@ -76,94 +134,66 @@ def rotate_session(connection: Connection, token: str, now: datetime) -> str:
     fresh = secrets.token_urlsafe(32)
     connection.execute(
         sa.update(SESSIONS)
-        .where(SESSIONS.c.token_hash == _hashed(token))
-        .values(token_hash=_hashed(fresh), seen_at=now)
+        .where(SESSIONS.c.token_hash == hashed(token))
+        .values(token_hash=hashed(fresh), seen_at=now)
     )
     return fresh
 
 
-def close_session(connection: Connection, token: str) -> None:
-    """End a session; an unknown one is already ended."""
-    connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.token_hash == _hashed(token)))
+def close_session(connection: Connection, token: str) -> Way | None:
+    """End a session and return how it began; an unknown one is already ended."""
+    way = connection.execute(
+        sa.delete(SESSIONS).where(SESSIONS.c.token_hash == hashed(token)).returning(SESSIONS.c.way)
+    ).scalar()
+    return Way(way) if way else None
+
+
+def close_sessions(connection: Connection, viewer: Viewer, *, now: datetime, but: str = "") -> int:
+    """End all sessions of the viewer except that of the token ``but``; return their number."""
+    ended = connection.execute(
+        sa.delete(SESSIONS).where(SESSIONS.c.user_id == viewer.user_id, SESSIONS.c.token_hash != hashed(but))
+    ).rowcount
+    audit(connection, viewer, "log_out_everywhere", viewer.login, {"sessions": ended}, now=now)
+    return ended
+
+
+def close_own_session(connection: Connection, viewer: Viewer, key: str, *, now: datetime) -> None:
+    """End one session of the viewer by its key; ``NotFound`` for anybody else's."""
+    ended = connection.execute(
+        sa.delete(SESSIONS).where(
+            SESSIONS.c.user_id == viewer.user_id, sa.func.substr(SESSIONS.c.token_hash, 1, _KEY) == key
+        )
+    ).rowcount
+    if not ended:
+        raise NotFound("没有这个会话", remedy="刷新页面；它可能已经结束")
+    audit(connection, viewer, "log_out_session", viewer.login, now=now)
+
+
+def list_own_sessions(connection: Connection, viewer: Viewer, token: str, now: datetime) -> list[OwnSession]:
+    """Return the viewer's sessions in force, the newest first; that of ``token`` is the current one."""
+    mine = hashed(token)
+    rows = connection.execute(
+        sa.select(SESSIONS)
+        .where(SESSIONS.c.user_id == viewer.user_id, SESSIONS.c.expires_at > now, SESSIONS.c.idle_at > now)
+        .order_by(SESSIONS.c.seen_at.desc(), SESSIONS.c.token_hash)
+    )
+    return [
+        OwnSession(
+            key=row["token_hash"][:_KEY],
+            way=Way(row["way"]),
+            address=row["address"],
+            agent=row["agent"],
+            created_at=row["created_at"],
+            seen_at=row["seen_at"],
+            current=row["token_hash"] == mine,
+        )
+        for row in rows.mappings()
+    ]
 
 
 def drop_expired_sessions(connection: Connection, now: datetime) -> int:
-    """Remove sessions that have ended by themselves and return their number."""
-    ended = sa.or_(SESSIONS.c.expires_at <= now, SESSIONS.c.seen_at <= now - IDLE)
+    """Remove sessions that have ended by themselves and return their number; old guards and sign-ins go with them."""
+    drop_old_guards(connection, now)
+    drop_old_starts(connection, now)
+    ended = sa.or_(SESSIONS.c.expires_at <= now, SESSIONS.c.idle_at <= now)
     return connection.execute(sa.delete(SESSIONS).where(ended)).rowcount
-
-
-def create_token(
-    viewer: Viewer,
-    connection: Connection,
-    name: str,
-    *,
-    actions: Iterable[Action],
-    institution_code: str | None,
-    expires_at: datetime,
-    now: datetime,
-) -> str:
-    """Make an API token and return it this once; it sees the institution and those below (None: the whole bank)."""
-    require(viewer, Action.MANAGE_TOKENS)
-    if not now < expires_at <= now + LONGEST_TOKEN:
-        raise InputRejected("有效期应在一年以内", remedy="改短有效期")
-    if institution_code is not None:
-        found = sa.select(INSTITUTIONS.c.name).where(INSTITUTIONS.c.institution_code == institution_code)
-        if connection.execute(found).first() is None:
-            raise InputRejected(f"没有机构“{institution_code}”", remedy="检查机构编号")
-    token = f"qm_{secrets.token_urlsafe(32)}"
-    connection.execute(
-        sa.insert(API_TOKENS).values(
-            token_hash=_hashed(token),
-            name=name,
-            institution_code=institution_code,
-            actions=";".join(sorted(action.value for action in actions)),
-            created_by=viewer.user_id,
-            created_at=now,
-            expires_at=expires_at,
-        )
-    )
-    audit(connection, viewer, "create_token", name, {"institution": institution_code}, now=now)
-    return token
-
-
-def token_viewer(connection: Connection, token: str, now: datetime) -> Viewer:
-    """Return the viewer of an API token; ``NotAllowed`` where it is unknown, revoked or expired."""
-    row = (
-        connection.execute(sa.select(API_TOKENS).where(API_TOKENS.c.token_hash == _hashed(token)))
-        .mappings()
-        .first()
-    )
-    if row is None or row["revoked_at"] is not None or row["expires_at"] <= now:
-        raise NotAllowed("令牌无效或已过期", remedy="联系系统管理员重新签发")
-    code = row["institution_code"]
-    return Viewer(
-        user_id=None,
-        login=f"token:{row['token_id']}",
-        name=row["name"],
-        roles=frozenset({Role.INTEGRATOR}),
-        below=subtree(parents_of(connection), [code]) if code else frozenset(),
-        whole_bank=code is None,
-        actions=frozenset(str(row["actions"]).split(";")),
-    )
-
-
-def revoke_token(viewer: Viewer, connection: Connection, token_id: int, *, now: datetime) -> None:
-    """End a token at once."""
-    require(viewer, Action.MANAGE_TOKENS)
-    changed = connection.execute(
-        sa.update(API_TOKENS)
-        .where(API_TOKENS.c.token_id == token_id, API_TOKENS.c.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
-    if changed.rowcount != 1:
-        raise NotFound("令牌不存在或已吊销")
-    audit(connection, viewer, "revoke_token", str(token_id), now=now)
-
-
-def list_tokens(viewer: Viewer, connection: Connection) -> list[dict[str, Any]]:
-    """Return every token without its secret, for those who manage tokens."""
-    require(viewer, Action.MANAGE_TOKENS)
-    columns = [column for column in API_TOKENS.c if column.name != "token_hash"]
-    rows = connection.execute(sa.select(*columns).order_by(API_TOKENS.c.token_id))
-    return [dict(row) for row in rows.mappings()]

@@ -1,38 +1,51 @@
-"""Users and passwords: argon2id, random first passwords shown once, lock-out after failures."""
+"""Users: made with a random first password that is shown once, changed, reset, unlocked, kept out. Table ``users``.
+
+No password is built in. One that somebody else has given must be changed at the first sign-in and does not last.
+"""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.access import Action, require
+from qiaomen.bank.guards import (
+    begin_attempt,
+    closed_logins,
+    plain_login,
+    reopen,
+    settle_failure,
+    settle_success,
+)
+from qiaomen.bank.identity_schema import FORMER_PASSWORDS
+from qiaomen.bank.passwords import check_new_password, fits, hash_password, new_password
 from qiaomen.bank.schema import POSTS, SESSIONS, STAFF, USERS
+from qiaomen.bank.signing_in import SignInRules, due_at, wrong_password
 from qiaomen.bank.trail import audit
-from qiaomen.bank.viewers import Viewer, today_of, viewer_of
+from qiaomen.bank.viewers import Viewer, today_of
 from qiaomen.store import insert_missing, reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, NotFound, Role
 
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
+LONGEST_LOGIN: Final = 100
+_DEFAULT: Final = SignInRules()
 
-FAILURES: Final = 5
-LOCK: Final = timedelta(minutes=15)
-SHORTEST: Final = 10
-_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
-_WRONG: Final = "登录名或密码不正确"
-# A hash of no known password: an unknown login takes as long as a wrong password.
-_NOBODY: Final = secrets.token_urlsafe(24)
+
+class FirstPassword(StrEnum):
+    """What a new user's password is: to be changed at once, lasting (demonstrations only), or none at all."""
+
+    TO_CHANGE = "to_change"
+    LASTS = "lasts"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user just made, with the password that is shown this once."""
+    """A user just made, with the password that is shown this once (empty: none was given)."""
 
     login: str
     name: str
@@ -40,33 +53,6 @@ class NewUser:
     roles: tuple[Role, ...]
     institution_code: str | None
     password: str
-
-
-@lru_cache(maxsize=1)
-def _hasher() -> PasswordHasher:
-    from argon2 import PasswordHasher
-
-    # The least cost that OWASP's password storage sheet names for argon2id.
-    return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-
-
-@lru_cache(maxsize=1)
-def _nobody() -> str:
-    return _hasher().hash(_NOBODY)
-
-
-def _fits(stored: str, password: str) -> bool:
-    from argon2.exceptions import Argon2Error, InvalidHashError
-
-    try:
-        return _hasher().verify(stored, password)
-    except (Argon2Error, InvalidHashError):
-        return False
-
-
-def new_password() -> str:
-    """Return a random password of 79 bits without look-alike characters."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
 def create_user(
@@ -77,15 +63,18 @@ def create_user(
     role: Role | None = None,
     staff_no: str | None = None,
     now: datetime,
+    first: FirstPassword = FirstPassword.TO_CHANGE,
 ) -> NewUser:
-    """Make one user with a random password; ``Conflict`` where the login is taken."""
-    made = _create(connection, [_Draft(login, name, staff_no, role)], now)
+    """Make one user; ``Conflict`` where the login is taken."""
+    made = _create(connection, [_Draft(login, name, staff_no, role)], first, now)
     if not made:
         raise Conflict(f"登录名“{login}”已存在", remedy="换一个登录名")
     return made[0]
 
 
-def create_users_for_staff(connection: Connection, *, now: datetime) -> list[NewUser]:
+def create_users_for_staff(
+    connection: Connection, *, now: datetime, first: FirstPassword = FirstPassword.TO_CHANGE
+) -> list[NewUser]:
     """Make a user for every member of staff with a post in force and none yet; the staff number is the login."""
     day = today_of(now)
     held = sa.and_(
@@ -105,34 +94,37 @@ def create_users_for_staff(connection: Connection, *, now: datetime) -> list[New
             row.staff_no, _Draft(row.staff_no, row.name, row.staff_no, None, row.institution_code)
         )
         draft.roles.append(Role(row.role))
-    return _create(connection, list(drafts.values()), now)
+    return _create(connection, list(drafts.values()), first, now)
 
 
 class _Draft:
     def __init__(
         self, login: str, name: str, staff_no: str | None, role: Role | None, institution: str | None = None
     ) -> None:
-        self.login = login.strip().lower()
-        self.name = name
+        self.login = plain_login(login)
+        self.name = name.strip()
         self.staff_no = staff_no
         self.role = role
         self.roles: list[Role] = [role] if role else []
         self.institution = institution
-        if not self.login:
-            raise InputRejected("登录名不能为空", remedy="填写登录名")
+        if not self.login or len(self.login) > LONGEST_LOGIN or not self.login.isprintable():
+            raise InputRejected(f"登录名须为 1 至 {LONGEST_LOGIN} 个可见字符", remedy="换一个登录名")
 
 
-def _create(connection: Connection, drafts: list[_Draft], now: datetime) -> list[NewUser]:
+def _create(
+    connection: Connection, drafts: list[_Draft], first: FirstPassword, now: datetime
+) -> list[NewUser]:
     made: list[NewUser] = []
     for draft in drafts:
-        password = new_password()
+        password = "" if first is FirstPassword.NONE else new_password()
         row: dict[str, Any] = {
             "login": draft.login,
             "name": draft.name,
             "staff_no": draft.staff_no,
             "role": draft.role.value if draft.role else None,
-            "password_hash": _hasher().hash(password),
-            "failures": 0,
+            "password_hash": hash_password(password) if password else None,
+            "password_changed_at": now if password else None,
+            "must_change": first is FirstPassword.TO_CHANGE,
             "active": True,
             "created_at": now,
         }
@@ -145,111 +137,146 @@ def _create(connection: Connection, drafts: list[_Draft], now: datetime) -> list
     return made
 
 
-def check_password(engine: sa.Engine, login: str, password: str, now: datetime) -> Viewer:
-    """Return the viewer for a login and password.
+def change_password(
+    sql: sa.Engine,
+    viewer: Viewer,
+    old: str,
+    new: str,
+    now: datetime,
+    *,
+    address: str = "",
+    rules: SignInRules = _DEFAULT,
+) -> datetime | None:
+    """Change the viewer's own password, end all the viewer's sessions and return when the new one is due.
 
-    ``NotAllowed`` otherwise, in the same words for an unknown login; locked for a while after repeated failures.
+    A wrong old password counts as a failed sign-in.
     """
-    with reading(engine) as connection:
-        user = (
-            connection.execute(sa.select(USERS).where(USERS.c.login == login.strip().lower()))
-            .mappings()
-            .first()
-        )
-    fits = _fits((user["password_hash"] if user else None) or _nobody(), password)
-    if user is None or user["password_hash"] is None:
-        raise NotAllowed(_WRONG, remedy="核对后重试；忘记密码请联系系统管理员")
-    if user["locked_until"] is not None and user["locked_until"] > now:
-        raise NotAllowed("连续输错密码，账号已暂时锁定", remedy="15 分钟后再试，或联系系统管理员重置密码")
-    with writing(engine) as connection:
-        if not fits:
-            _note_failure(connection, int(user["user_id"]), now)
-        else:
-            connection.execute(
-                sa.update(USERS)
-                .where(USERS.c.user_id == user["user_id"])
-                .values(failures=0, locked_until=None, last_login_at=now)
-            )
-            viewer = viewer_of(connection, int(user["user_id"]), now)
-            audit(connection, viewer, "log_in", viewer.login, now=now)
-            return viewer
-    raise NotAllowed(_WRONG, remedy="核对后重试；忘记密码请联系系统管理员")
-
-
-def _note_failure(connection: Connection, user_id: int, now: datetime) -> None:
-    failures = int(
-        connection.execute(
-            sa.update(USERS)
-            .where(USERS.c.user_id == user_id)
-            .values(failures=USERS.c.failures + 1)
-            .returning(USERS.c.failures)
-        ).scalar_one()
-    )
-    if failures >= FAILURES:
-        connection.execute(
-            sa.update(USERS).where(USERS.c.user_id == user_id).values(failures=0, locked_until=now + LOCK)
-        )
-        audit(connection, None, "lock_user", str(user_id), now=now)
-
-
-def change_password(engine: sa.Engine, viewer: Viewer, old: str, new: str, now: datetime) -> None:
-    """Change the viewer's own password and end the viewer's sessions."""
-    if len(new) < SHORTEST or new.lower() == viewer.login or len(set(new)) < 5:
-        raise InputRejected(
-            f"新密码至少 {SHORTEST} 位，且不能过于简单", remedy="换一个更长、不含登录名的密码"
-        )
-    check_password(engine, viewer.login, old, now)
-    stored = _hasher().hash(new)
-    with writing(engine) as connection:
-        connection.execute(
-            sa.update(USERS)
-            .where(USERS.c.user_id == viewer.user_id)
-            .values(password_hash=stored, password_changed_at=now)
-        )
-        connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.user_id == viewer.user_id))
+    check_new_password(new, rules.passwords, [viewer.login, viewer.name, viewer.staff_no or ""])
+    attempt = begin_attempt(sql, viewer.login, address, rules.locks, now)
+    if attempt.closed:
+        raise NotAllowed("连续输错密码，已暂时锁定", remedy="稍后再试，或联系系统管理员解锁")
+    with reading(sql) as connection:
+        stored = connection.execute(
+            sa.select(USERS.c.password_hash).where(USERS.c.user_id == viewer.user_id)
+        ).scalar()
+        former = _former(connection, viewer, rules.passwords.remembered)
+    if not fits(stored, old):
+        with writing(sql) as connection:
+            settle_failure(connection, viewer.login, attempt, rules.locks, now)
+        raise wrong_password()
+    if any(fits(one, new) for one in [stored, *former]):
+        raise InputRejected("新密码最近用过", remedy="换一个没有用过的密码")
+    fresh = hash_password(new)
+    with writing(sql) as connection:
+        settle_success(connection, viewer.login, attempt)
+        user = _set_password(connection, viewer.login, fresh, now, must_change=False)
         audit(connection, viewer, "change_password", viewer.login, now=now)
+    return due_at(user, rules.passwords)
+
+
+def _former(connection: Connection, viewer: Viewer, count: int) -> list[str]:
+    rows = connection.execute(
+        sa.select(FORMER_PASSWORDS.c.password_hash)
+        .where(FORMER_PASSWORDS.c.user_id == viewer.user_id)
+        .order_by(FORMER_PASSWORDS.c.former_id.desc())
+        .limit(count)
+    )
+    return [str(row.password_hash) for row in rows]
+
+
+def _set_password(
+    connection: Connection, login: str, fresh: str, now: datetime, *, must_change: bool
+) -> dict[str, Any]:
+    """Store a hash, keep the former one, end the user's sessions; ``NotFound`` where there is no such user."""
+    user = _user(connection, login)
+    if user["password_hash"] is not None:
+        connection.execute(
+            sa.insert(FORMER_PASSWORDS).values(
+                user_id=user["user_id"], password_hash=user["password_hash"], retired_at=now
+            )
+        )
+    values = {"password_hash": fresh, "password_changed_at": now, "must_change": must_change}
+    connection.execute(sa.update(USERS).where(USERS.c.user_id == user["user_id"]).values(values))
+    _end_sessions(connection, user)
+    return user | values
+
+
+def _user(connection: Connection, login: str) -> dict[str, Any]:
+    row = connection.execute(sa.select(USERS).where(USERS.c.login == plain_login(login))).mappings().first()
+    if row is None:
+        raise NotFound("用户不存在", remedy="检查登录名")
+    return dict(row)
+
+
+def _end_sessions(connection: Connection, user: dict[str, Any]) -> int:
+    return connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.user_id == user["user_id"])).rowcount
 
 
 def reset_password(viewer: Viewer, connection: Connection, login: str, *, now: datetime) -> str:
-    """Give a user a new random password, end the user's sessions and return the password."""
+    """Give a user a new random password that must be changed, unlock the user, end the sessions; return the password."""
     require(viewer, Action.MANAGE_USERS)
     password = new_password()
-    user_id = connection.execute(
-        sa.update(USERS)
-        .where(USERS.c.login == login.strip().lower())
-        .values(
-            password_hash=_hasher().hash(password), failures=0, locked_until=None, password_changed_at=None
-        )
-        .returning(USERS.c.user_id)
-    ).scalar()
-    if user_id is None:
-        raise NotFound("用户不存在", remedy="检查登录名")
-    connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.user_id == user_id))
-    audit(connection, viewer, "reset_password", login, now=now)
+    user = _set_password(connection, login, hash_password(password), now, must_change=True)
+    reopen(connection, login)
+    audit(connection, viewer, "reset_password", user["login"], now=now)
     return password
+
+
+def unlock_user(viewer: Viewer, connection: Connection, login: str, *, now: datetime) -> None:
+    """Lift the lock that failed sign-ins have put on a user."""
+    require(viewer, Action.MANAGE_USERS)
+    user = _user(connection, login)
+    reopen(connection, login)
+    audit(connection, viewer, "unlock_user", user["login"], now=now)
+
+
+def unbind_user(viewer: Viewer, connection: Connection, login: str, *, now: datetime) -> None:
+    """Let the next sign-in through provider or directory tie the user to an outside account anew."""
+    require(viewer, Action.MANAGE_USERS)
+    user = _user(connection, login)
+    connection.execute(
+        sa.update(USERS)
+        .where(USERS.c.user_id == user["user_id"])
+        .values(provider_subject=None, directory_subject=None)
+    )
+    audit(connection, viewer, "unbind_user", user["login"], now=now)
+
+
+def sign_out_user(viewer: Viewer, connection: Connection, login: str, *, now: datetime) -> int:
+    """End all sessions of a user and return their number."""
+    require(viewer, Action.MANAGE_USERS)
+    user = _user(connection, login)
+    ended = _end_sessions(connection, user)
+    audit(connection, viewer, "sign_out_user", user["login"], {"sessions": ended}, now=now)
+    return ended
 
 
 def set_active(viewer: Viewer, connection: Connection, login: str, active: bool, *, now: datetime) -> None:
     """Let a user in or keep a user out; keeping out ends the user's sessions."""
     require(viewer, Action.MANAGE_USERS)
-    user_id = connection.execute(
-        sa.update(USERS)
-        .where(USERS.c.login == login.strip().lower())
-        .values(active=active)
-        .returning(USERS.c.user_id)
-    ).scalar()
-    if user_id is None:
-        raise NotFound("用户不存在", remedy="检查登录名")
+    user = _user(connection, login)
+    connection.execute(sa.update(USERS).where(USERS.c.user_id == user["user_id"]).values(active=active))
     if not active:
-        connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.user_id == user_id))
-    audit(connection, viewer, "activate_user" if active else "deactivate_user", login, now=now)
+        _end_sessions(connection, user)
+    audit(connection, viewer, "activate_user" if active else "deactivate_user", user["login"], now=now)
 
 
-def list_users(viewer: Viewer, connection: Connection) -> list[dict[str, Any]]:
-    """Return every user without secrets, for those who manage users."""
+def list_users(viewer: Viewer, connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
+    """Return every user without secrets, for those who manage users; ``locked_until`` is set for a locked one."""
     require(viewer, Action.MANAGE_USERS)
-    columns = [USERS.c[name] for name in ("user_id", "login", "name", "staff_no", "role", "active")]
-    rows = connection.execute(
-        sa.select(*columns, USERS.c.last_login_at, USERS.c.locked_until).order_by(USERS.c.login)
+    names = ("user_id", "login", "name", "staff_no", "role", "active", "must_change", "last_login_at")
+    rows = connection.execute(sa.select(*(USERS.c[name] for name in names)).order_by(USERS.c.login))
+    users = [dict(row) for row in rows.mappings()]
+    closed = closed_logins(connection, [str(user["login"]) for user in users], now)
+    return [user | {"locked_until": closed.get(user["login"])} for user in users]
+
+
+def has_administrator(connection: Connection) -> bool:
+    """Whether anybody could manage users: without one, the first may be made from the command line of the server."""
+    own = sa.select(USERS.c.user_id).where(USERS.c.role == Role.ADMINISTRATOR.value, USERS.c.active)
+    posted = (
+        sa.select(USERS.c.user_id)
+        .join(POSTS, POSTS.c.staff_no == USERS.c.staff_no)
+        .where(POSTS.c.role == Role.ADMINISTRATOR.value, USERS.c.active)
     )
-    return [dict(row) for row in rows.mappings()]
+    return connection.execute(sa.union_all(own, posted).limit(1)).first() is not None

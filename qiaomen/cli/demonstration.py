@@ -100,13 +100,13 @@ def _has_run(workspace: Workspace) -> bool:
 
 def _make_logins(workspace: Workspace) -> None:
     """Make a login for every post that has none and note the passwords in a file that only its owner can read."""
-    from qiaomen.bank import create_users_for_staff
+    from qiaomen.bank import FirstPassword, create_users_for_staff
     from qiaomen.store import writing
     from qiaomen.vocab import ROLE_LABELS
 
     path = workspace.root / LOGINS_FILE
     with writing(workspace.sql) as connection:
-        made = create_users_for_staff(connection, now=datetime.now(UTC))
+        made = create_users_for_staff(connection, now=datetime.now(UTC), first=FirstPassword.LASTS)
         if not made:
             return
         # Written before the users are: a password that nobody can know helps nobody.

@@ -10,6 +10,8 @@ from qiaomen.connectors.delivery import deliver_outbox
 from qiaomen.connectors.double import Received, Receiver
 from qiaomen.connectors.egress import EgressPolicy, Resolve, Target, check_addresses, check_host, check_target
 from qiaomen.connectors.guarded import guarded_client
+from qiaomen.connectors.ldap import DirectorySettings, LdapDirectory
+from qiaomen.connectors.oidc import OidcProvider, OidcSettings
 from qiaomen.connectors.schema import CRM_UPDATES
 from qiaomen.connectors.webhooks import (
     KEY_HEADER,
@@ -27,7 +29,11 @@ __all__ = [
     "TIME_HEADER",
     "CrmReceipt",
     "CrmUpdate",
+    "DirectorySettings",
     "EgressPolicy",
+    "LdapDirectory",
+    "OidcProvider",
+    "OidcSettings",
     "PushChannel",
     "PushSettings",
     "Received",

@@ -12,8 +12,11 @@ from starlette.staticfiles import StaticFiles
 from qiaomen.bank import ReadLog
 from qiaomen.jobs import Workspace
 from qiaomen.web.api import router as api
+from qiaomen.web.entrance import open_entrance
+from qiaomen.web.gates import install_gates
 from qiaomen.web.labels import Labels
 from qiaomen.web.pages import (
+    account,
     board,
     chains,
     cockpit,
@@ -24,6 +27,7 @@ from qiaomen.web.pages import (
     matches,
     opportunities,
     parks,
+    provider,
     radius,
     reach,
     screening,
@@ -35,12 +39,13 @@ from qiaomen.web.problems import install_problems
 from qiaomen.web.reading import Readings
 from qiaomen.web.reads import install_read_log
 from qiaomen.web.rendering import STATIC
-from qiaomen.web.security import install_headers
 from qiaomen.web.visit import BankNames, Site
 from qiaomen.web.warming import warm
 
 PAGES = (
     entry,
+    provider,
+    account,
     matches,
     today,
     cockpit,
@@ -83,6 +88,7 @@ def create_app(workspace: Workspace) -> FastAPI:
         labels=Labels.read(workspace.overlay),
         names=BankNames(workspace.sql),
         read_log=read_log,
+        entrance=open_entrance(workspace.settings, workspace.root),
     )
     app.state.site.readings.current()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -91,5 +97,5 @@ def create_app(workspace: Workspace) -> FastAPI:
     app.include_router(api, prefix="/api/v1")
     install_problems(app)
     install_read_log(app, read_log)
-    install_headers(app)
+    install_gates(app, workspace.settings, app.state.site.entrance.hosts)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from http import HTTPStatus
 from typing import Any, Final
@@ -23,7 +24,7 @@ from qiaomen.vocab import (
     Unavailable,
 )
 from qiaomen.web.rendering import render_plain
-from qiaomen.web.security import HEADERS
+from qiaomen.web.security import headers_for
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ STATUSES: Final[dict[type[QiaomenError], HTTPStatus]] = {
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     CatalogInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+
+ACCOUNT: Final = "/account"
 
 TITLES: Final[dict[int, str]] = {
     400: "请求不完整",
@@ -60,6 +63,18 @@ REMEDIES: Final[dict[int, str]] = {
 
 class SignInNeeded(Exception):
     """Nobody is signed in."""
+
+
+class PasswordDue(Exception):
+    """Who is signed in must change the password first."""
+
+
+class TooManyCalls(Exception):
+    """The caller must wait for some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = max(1, math.ceil(seconds))
 
 
 def problem(status: int, detail: str, *, code: str, remedy: str = "", where: str = "") -> dict[str, Any]:
@@ -127,6 +142,23 @@ def on_sign_in(request: Request, error: Exception) -> Response:  # noqa: ARG001
     return RedirectResponse(target, HTTPStatus.SEE_OTHER)
 
 
+def on_password_due(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Lead a person to the page that changes the password; a machine is told."""
+    if request.url.path.startswith("/api/"):
+        body = problem(403, "密码须先修改", code="password_due", remedy="登录网页修改密码后再试")
+        return answer(request, body)
+    if wants_json(request):
+        return JSONResponse({}, 401, headers={"HX-Redirect": ACCOUNT})
+    return RedirectResponse(ACCOUNT, HTTPStatus.SEE_OTHER)
+
+
+def on_too_many(request: Request, error: Exception) -> Response:
+    """Say when to come again."""
+    assert isinstance(error, TooManyCalls)  # noqa: S101 - registered for this type only
+    body = problem(429, "调用过于频繁", code="too_many_calls", remedy=f"{error.seconds} 秒后再试")
+    return answer(request, body, {"Retry-After": str(error.seconds)})
+
+
 def on_invalid(request: Request, error: Exception) -> Response:
     """Name the first field that does not fit."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
@@ -149,12 +181,14 @@ def on_unknown(request: Request, error: Exception) -> Response:
     log.error("unforeseen error", exc_info=error, extra={"number": number, "path": request.url.path})
     # This answer is made outside the middleware that puts the headers on all others.
     body = problem(500, f"系统出错，编号 {number}", code="unforeseen", remedy=REMEDIES[500])
-    return answer(request, body, dict(HEADERS))
+    return answer(request, body, headers_for(request.app.state.site.entrance.cookies.secure))
 
 
 def install_problems(app: FastAPI) -> None:
     """Register the handlers."""
     app.add_exception_handler(SignInNeeded, on_sign_in)
+    app.add_exception_handler(PasswordDue, on_password_due)
+    app.add_exception_handler(TooManyCalls, on_too_many)
     app.add_exception_handler(QiaomenError, on_known)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)

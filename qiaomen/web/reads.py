@@ -60,6 +60,10 @@ SILENT: Final[Mapping[str, str]] = {
     "pages.entry.first": "leads on to another page",
     "pages.entry.nothing": "says that there is nothing to see",
     "pages.entry.show_login": "the login page",
+    "pages.provider.begin": "leads to the identity provider; the sign-in is noted when it succeeds or fails",
+    "pages.provider.come_back": "the sign-in notes itself",
+    "pages.provider.left": "says that the session is over",
+    "pages.account.show": "the viewer's own account",
     "pages.screening.count": "one number",
     "pages.screening.export": "an export, noted with its rows and hash",
 }

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 
 from qiaomen.vocab import NotAllowed
 
 SESSION_COOKIE: Final = "qiaomen_session"
 VISITOR_COOKIE: Final = "qiaomen_visitor"
+# A browser takes a cookie of this prefix only over HTTPS, for this very host: nobody beside or below can plant one.
+HOST_PREFIX: Final = "__Host-"
 TOKEN_FIELD: Final = "csrf"  # noqa: S105 - the name of a form field
 TOKEN_HEADER: Final = "x-csrf-token"  # noqa: S105 - the name of a header
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_TARGET: Final = 2000
 
 SOURCES: Final = (
     "default-src 'none'",
@@ -37,7 +41,41 @@ HEADERS: Final[dict[str, str]] = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+TLS_HEADERS: Final[dict[str, str]] = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+
+
+def headers_for(secure: bool) -> dict[str, str]:
+    """Return the headers of every answer; a site on HTTPS adds that browsers keep to it."""
+    return {**HEADERS, **(TLS_HEADERS if secure else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The site's two cookies: the session, and the secret of a visitor who has not signed in yet."""
+
+    secure: bool
+
+    @property
+    def session(self) -> str:
+        """Name of the session's cookie."""
+        return f"{HOST_PREFIX if self.secure else ''}{SESSION_COOKIE}"
+
+    @property
+    def visitor(self) -> str:
+        """Name of the visitor's cookie."""
+        return f"{HOST_PREFIX if self.secure else ''}{VISITOR_COOKIE}"
+
+    def give(self, answer: Response, name: str, value: str, *, max_age: int | None = None) -> None:
+        """Set a cookie that no script reads and that other sites' forms do not send."""
+        answer.set_cookie(
+            name, value, max_age=max_age, path="/", httponly=True, samesite="lax", secure=self.secure
+        )
+
+    def take(self, answer: Response, name: str) -> None:
+        """Remove a cookie."""
+        answer.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=self.secure)
 
 
 def form_token(secret: str) -> str:
@@ -52,40 +90,29 @@ def new_visitor() -> str:
 
 def check_token(secret: str, given: str | None) -> None:
     """Refuse a form that did not come from a page of this session."""
-    if not given or not hmac.compare_digest(form_token(secret), given):
+    fits = secret and given and hmac.compare_digest(form_token(secret).encode(), given.encode())
+    if not fits:
         raise NotAllowed("页面已过期，操作没有执行", remedy="刷新页面后再试一次")
 
 
 def check_origin(request: Request) -> None:
     """Refuse a request that another site's page makes."""
     origin = request.headers.get("origin")
-    if origin and origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
+    foreign = (
+        origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+    )
+    # What browsers say of a request's source; older ones and programs say nothing.
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if foreign or site not in ("same-origin", "none"):
         raise NotAllowed("请求来自其他网站，已拒绝", remedy="从本系统的页面操作")
 
 
 def is_local_address(target: str) -> bool:
     """Tell whether a redirect target stays on this site."""
+    if not target.startswith("/") or len(target) > LONGEST_TARGET:
+        return False
+    # Browsers read a backslash as a slash and drop tabs and line ends, which would make the second slash of a host.
+    if "\\" in target or any(sign < " " or sign == "\x7f" for sign in target):
+        return False
     parts = urlsplit(target)
-    return (
-        not parts.scheme
-        and not parts.netloc
-        and target.startswith("/")
-        and not target.startswith(("//", "/\\"))
-    )
-
-
-def install_headers(app: FastAPI) -> None:
-    """Put the headers on every response; pages with a session are never stored by a cache."""
-
-    @app.middleware("http")
-    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if not request.url.path.startswith("/static/"):
-            response.headers.setdefault("Cache-Control", "no-store")
-        elif "v" in request.query_params:
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        else:
-            response.headers["Cache-Control"] = "no-cache"
-        return response
+    return not parts.scheme and not parts.netloc and not target.startswith("//")

@@ -6,13 +6,14 @@ import datetime as dt
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
 from qiaomen.bank import (
     Action,
@@ -24,19 +25,21 @@ from qiaomen.bank import (
     staff_names,
     token_viewer,
     touch_session,
+    touch_token,
 )
 from qiaomen.jobs import Workspace
 from qiaomen.reports import Words
 from qiaomen.store import reading, writing
 from qiaomen.vocab import ROLE_LABELS, NotAllowed
 from qiaomen.web import formats
+from qiaomen.web.entrance import Entrance, address_of
 from qiaomen.web.labels import Labels
 from qiaomen.web.navigation import Entry, leading_role, menu
-from qiaomen.web.problems import SignInNeeded
+from qiaomen.web.problems import PasswordDue, SignInNeeded, TooManyCalls
 from qiaomen.web.reading import Reading, Readings
 from qiaomen.web.rendering import chosen_theme, to_html
 from qiaomen.web.security import (
-    SESSION_COOKIE,
+    SAFE_METHODS,
     TOKEN_FIELD,
     TOKEN_HEADER,
     check_origin,
@@ -98,6 +101,7 @@ class Site:
     labels: Labels
     names: BankNames
     read_log: ReadLog
+    entrance: Entrance
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Visit:
     viewer: Viewer
     reading: Reading
     secret: str
+    password_due: bool = False
 
     @property
     def labels(self) -> Labels:
@@ -214,12 +219,24 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def at_account(request: Request) -> Visit:
+    """Return the visit of the session's viewer, even where the password is due; ``SignInNeeded`` without a session."""
+    return _session_visit(request)
+
+
 def signed_in(request: Request) -> Visit:
     """Return the visit of the session's viewer; ``SignInNeeded`` where nobody is signed in."""
-    secret = request.cookies.get(SESSION_COOKIE, "")
+    visit = _session_visit(request)
+    if visit.password_due:
+        raise PasswordDue
+    return visit
+
+
+def _session_visit(request: Request) -> Visit:
+    site = site_of(request)
+    secret = request.cookies.get(site.entrance.cookies.session, "")
     if not secret:
         raise SignInNeeded
-    site = site_of(request)
     moment = now()
     try:
         with reading(site.workspace.sql) as connection:
@@ -229,7 +246,7 @@ def signed_in(request: Request) -> Visit:
     if session.stale:
         with writing(site.workspace.sql) as connection:
             touch_session(connection, secret, moment)
-    return _visit(request, site, session.viewer, secret)
+    return replace(_visit(request, site, session.viewer, secret), password_due=session.password_due)
 
 
 def _visit(request: Request, site: Site, viewer: Viewer, secret: str) -> Visit:
@@ -242,9 +259,19 @@ def _visit(request: Request, site: Site, viewer: Viewer, secret: str) -> Visit:
 
 async def changing(request: Request) -> Visit:
     """Return the visit of a request that changes something: from our own page, with the session's token."""
-    from starlette.concurrency import run_in_threadpool
-
     visit = await run_in_threadpool(signed_in, request)
+    await _check_form(request, visit)
+    return visit
+
+
+async def changing_account(request: Request) -> Visit:
+    """Return the visit of a change that must be possible even where the password is due."""
+    visit = await run_in_threadpool(at_account, request)
+    await _check_form(request, visit)
+    return visit
+
+
+async def _check_form(request: Request, visit: Visit) -> None:
     check_origin(request)
     given = request.headers.get(TOKEN_HEADER)
     if given is None:
@@ -252,18 +279,34 @@ async def changing(request: Request) -> Visit:
         value = form.get(TOKEN_FIELD)
         given = value if isinstance(value, str) else None
     check_token(visit.secret, given)
-    return visit
 
 
 def api_visit(request: Request) -> Visit:
-    """Return the visit of an API call: by bearer token, else by the session."""
-    header = request.headers.get("authorization", "")
-    if not header.lower().startswith("bearer "):
-        return signed_in(request)
+    """Return the visit of an API call: by bearer token, else by the session, which must prove that a page calls."""
     site = site_of(request)
+    header = request.headers.get("authorization", "")
+    if header.lower().startswith("bearer "):
+        visit = _token_visit(request, site, header[7:].strip())
+    else:
+        visit = signed_in(request)
+        if request.method not in SAFE_METHODS:
+            check_origin(request)
+            check_token(visit.secret, request.headers.get(TOKEN_HEADER))
+    if seconds := site.entrance.calls.take(visit.viewer.login):
+        raise TooManyCalls(seconds)
+    return visit
+
+
+def _token_visit(request: Request, site: Site, token: str) -> Visit:
+    """Return the visit of a bearer token; an address with too many wrong ones must wait."""
+    stranger = address_of(request)
+    if seconds := site.entrance.strangers.wait(stranger):
+        raise TooManyCalls(seconds)
     try:
         with reading(site.workspace.sql) as connection:
-            viewer = token_viewer(connection, header[7:].strip(), now())
+            viewer = token_viewer(connection, token, now())
     except NotAllowed as error:
+        site.entrance.strangers.take(stranger)
         raise SignInNeeded from error
-    return _visit(request, site, viewer, header)
+    touch_token(site.workspace.sql, token, now())
+    return _visit(request, site, viewer, token)

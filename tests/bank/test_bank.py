@@ -18,7 +18,6 @@ from qiaomen.bank import (
     audit,
     audit_rows,
     change_password,
-    check_password,
     close_session,
     create_token,
     create_user,
@@ -38,6 +37,7 @@ from qiaomen.bank import (
     scope_of,
     session_of,
     set_active,
+    sign_in,
     sync_institutions,
     token_viewer,
     touch_session,
@@ -170,7 +170,7 @@ def test_the_local_analyst_sees_everything_and_cannot_log_in(sql: sa.Engine) -> 
         assert local_analyst(connection, NOW) == viewer
     assert scope_of(viewer).whole_bank
     with pytest.raises(NotAllowed):
-        check_password(sql, "local", "", NOW)
+        sign_in(sql, "local", "", NOW)
 
 
 def test_passwords_lock_out_and_change(sql: sa.Engine) -> None:
@@ -181,28 +181,28 @@ def test_passwords_lock_out_and_change(sql: sa.Engine) -> None:
     with reading(sql) as connection:
         stored = connection.execute(sa.text("SELECT password_hash FROM users")).scalar_one()
     assert stored.startswith("$argon2id$")
-    assert check_password(sql, "ROOT", made.password, NOW).login == "root"
+    assert sign_in(sql, "ROOT", made.password, NOW).viewer.login == "root"
     for _ in range(5):
         with pytest.raises(NotAllowed, match="不正确"):
-            check_password(sql, "root", "guess", NOW)
+            sign_in(sql, "root", "guess", NOW)
     with pytest.raises(NotAllowed, match="锁定"):
-        check_password(sql, "root", made.password, NOW)
+        sign_in(sql, "root", made.password, NOW)
     with pytest.raises(NotAllowed, match="不正确"):
-        check_password(sql, "nobody", "guess", NOW)
+        sign_in(sql, "nobody", "guess", NOW)
     later = NOW + timedelta(minutes=16)
-    viewer = check_password(sql, "root", made.password, later)
+    viewer = sign_in(sql, "root", made.password, later).viewer
     for weak in ("short", "aaaaaaaaaaaaaaa"):
         with pytest.raises(InputRejected):
             change_password(sql, viewer, made.password, weak, later)
     with pytest.raises(NotAllowed):
         change_password(sql, viewer, "wrong", "a-long-new-password", later)
     change_password(sql, viewer, made.password, "a-long-new-password", later)
-    assert check_password(sql, "root", "a-long-new-password", later)
+    assert sign_in(sql, "root", "a-long-new-password", later)
     with writing(sql) as connection:
         fresh = reset_password(viewer, connection, "root", now=later)
         with pytest.raises(NotFound):
             reset_password(viewer, connection, "nobody", now=later)
-    assert check_password(sql, "root", fresh, later)
+    assert sign_in(sql, "root", fresh, later)
 
 
 def administrator(sql: sa.Engine) -> Viewer:
@@ -254,7 +254,7 @@ def test_tokens_are_scoped_expiring_and_revocable(sql: sa.Engine) -> None:
             institution_code="B1",
             expires_at=later,
             now=NOW,
-        )
+        ).secret
         viewer = token_viewer(connection, token, NOW)
         assert viewer.below == {"B1", "S1", "S2"}
         assert may(viewer, Action.SEE_TASKS)
@@ -263,13 +263,21 @@ def test_tokens_are_scoped_expiring_and_revocable(sql: sa.Engine) -> None:
         with pytest.raises(NotAllowed):
             token_viewer(connection, token, later)
         with pytest.raises(InputRejected, match="机构"):
-            create_token(root, connection, "x", actions=[], institution_code="??", expires_at=later, now=NOW)
+            create_token(
+                root,
+                connection,
+                "x",
+                actions=[Action.SEE_TASKS],
+                institution_code="??",
+                expires_at=later,
+                now=NOW,
+            )
         with pytest.raises(InputRejected, match="有效期"):
             create_token(
                 root,
                 connection,
                 "x",
-                actions=[],
+                actions=[Action.SEE_TASKS],
                 institution_code=None,
                 expires_at=NOW + timedelta(days=999),
                 now=NOW,
@@ -281,9 +289,9 @@ def test_tokens_are_scoped_expiring_and_revocable(sql: sa.Engine) -> None:
             token_viewer(connection, token, NOW)
         with pytest.raises(NotFound):
             revoke_token(root, connection, row["token_id"], now=NOW)
-        assert "password_hash" not in list_users(root, connection)[0]
+        assert "password_hash" not in list_users(root, connection, now=NOW)[0]
         with pytest.raises(NotAllowed):
-            list_users(viewer, connection)
+            list_users(viewer, connection, now=NOW)
 
 
 def test_the_audit_log_is_chained_and_refuses_changes(sql: sa.Engine) -> None:

@@ -125,9 +125,9 @@ def test_demo_does_only_what_is_not_done(ready: Path, tmp_path: Path) -> None:
         login, password = lines[0].split("\t")[:2]
     from datetime import UTC, datetime
 
-    from qiaomen.bank import check_password
+    from qiaomen.bank import sign_in
 
-    assert check_password(Workspace(root).sql, login, password, datetime.now(UTC)).login == login
+    assert sign_in(Workspace(root).sql, login, password, datetime.now(UTC)).viewer.login == login
 
 
 def test_demo_refuses_a_bank_of_its_own(empty: Path) -> None:

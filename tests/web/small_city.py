@@ -30,7 +30,13 @@ from small_city_rows import (
     tiers,
 )
 
-from qiaomen.bank import INSTITUTION_RECORDS, STAFF_RECORDS, create_users_for_staff, sync_institutions
+from qiaomen.bank import (
+    INSTITUTION_RECORDS,
+    STAFF_RECORDS,
+    FirstPassword,
+    create_users_for_staff,
+    sync_institutions,
+)
 from qiaomen.chains import (
     CHAIN_NODES,
     COMPANY_GOODS,
@@ -219,10 +225,12 @@ def write_tasks(workspace: Workspace) -> None:
 
 def build_city(root: Path) -> City:
     """Make the workspace with its lake, institutions, logins and tasks."""
-    workspace = init_workspace(root, {"as_of": AS_OF, "bank_name": "示范银行"})
+    workspace = init_workspace(
+        root, {"as_of": AS_OF, "bank_name": "示范银行", "api_calls_per_minute": 1_000_000}
+    )
     write_lake(workspace)
     with writing(workspace.sql) as connection:
         sync_institutions(connection, institutions(), staff())
-        users = create_users_for_staff(connection, now=dt.datetime.now(dt.UTC))
+        users = create_users_for_staff(connection, now=dt.datetime.now(dt.UTC), first=FirstPassword.LASTS)
     write_tasks(workspace)
     return City(workspace, {user.login: user.password for user in users})

@@ -23,9 +23,10 @@ def token_of(city: City, *actions: Action) -> str:
     with writing(city.workspace.sql) as connection:
         viewer = viewer_by_login(connection, ADMINISTRATOR, now)
         until = now + dt.timedelta(days=1)
-        return create_token(
+        made = create_token(
             viewer, connection, "crm", actions=actions, institution_code="S01", expires_at=until, now=now
         )
+    return made.secret
 
 
 def test_every_answer_carries_the_headers(still_app: FastAPI) -> None:
@@ -132,7 +133,10 @@ def test_the_api_gives_the_data_of_the_pages(look: Enter) -> None:
     assert browser.get("/api/v1/search?q=shlw").json()[0]["company_id"] == 0
     screened = browser.get("/api/v1/screen?q=tag:high_tech&limit=5").json()
     assert (screened["count"], len(screened["items"])) == (20, 5)
-    again = browser.client.post("/api/v1/screen", json={"expression": screened["expression"]}).json()
+    asked = {"expression": screened["expression"]}
+    assert browser.client.post("/api/v1/screen", json=asked).status_code == 403
+    proof = {"X-CSRF-Token": browser.token}
+    again = browser.client.post("/api/v1/screen", json=asked, headers=proof).json()
     assert again["count"] == 20
     assert browser.get("/api/v1/opportunities?days=0").json()["count"] == 120
     assert browser.get("/api/v1/chains").json()[0]["companies"] == 60

@@ -1,4 +1,4 @@
-"""Signing in and out, and the first page of each role."""
+"""Signing in by login and password, signing out, and the first page of each role."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from qiaomen.bank import check_password, close_session, open_session
+from qiaomen.bank import Way, audit, close_session, sign_in
 from qiaomen.store import writing
-from qiaomen.vocab import NotAllowed
+from qiaomen.vocab import NotAllowed, Unavailable
+from qiaomen.web.entrance import address_of, step_inside
 from qiaomen.web.navigation import home
-from qiaomen.web.problems import SignInNeeded
+from qiaomen.web.problems import ACCOUNT, PasswordDue, SignInNeeded
 from qiaomen.web.rendering import render_plain
-from qiaomen.web.security import (
-    SESSION_COOKIE,
-    VISITOR_COOKIE,
-    check_origin,
-    check_token,
-    form_token,
-    is_local_address,
-    new_visitor,
-)
-from qiaomen.web.visit import Visit, changing, now, signed_in, site_of
+from qiaomen.web.security import check_origin, check_token, form_token, is_local_address, new_visitor
+from qiaomen.web.visit import Visit, changing_account, now, signed_in, site_of
 
 router = APIRouter()
 
 
-def _login_page(
+def login_page(
     request: Request, *, status: int = 200, error: str = "", login: str = "", target: str = ""
 ) -> Response:
-    visitor = request.cookies.get(VISITOR_COOKIE) or new_visitor()
-    settings = site_of(request).workspace.settings
+    """Draw the login page; the visitor gets a secret that the form's token belongs to."""
+    site = site_of(request)
+    entrance, settings = site.entrance, site.workspace.settings
+    visitor = request.cookies.get(entrance.cookies.visitor) or new_visitor()
     page = render_plain(
         request,
         "login.html",
@@ -43,10 +38,11 @@ def _login_page(
         login=login,
         next=target,
         bank_name=settings.bank_name,
+        takes_passwords=entrance.takes_passwords,
+        provider=entrance.provider_name if entrance.provider else "",
+        demo=settings.demo_logins,
     )
-    page.set_cookie(
-        VISITOR_COOKIE, visitor, httponly=True, samesite="lax", secure=settings.secure_cookies, path="/login"
-    )
+    entrance.cookies.give(page, entrance.cookies.visitor, visitor)
     return page
 
 
@@ -68,7 +64,9 @@ def show_login(request: Request, next: str = "") -> Response:  # noqa: A002 - th
     try:
         visit = signed_in(request)
     except SignInNeeded:
-        return _login_page(request, target=next if is_local_address(next) else "")
+        return login_page(request, target=next if is_local_address(next) else "")
+    except PasswordDue:
+        return RedirectResponse(ACCOUNT, HTTPStatus.SEE_OTHER)
     return RedirectResponse(home(visit.viewer), HTTPStatus.SEE_OTHER)
 
 
@@ -82,34 +80,36 @@ def log_in(
 ) -> Response:
     """Check the password and begin a session."""
     site = site_of(request)
+    entrance, sql, moment = site.entrance, site.workspace.sql, now()
     target = next if is_local_address(next) else "/"
     try:
         check_origin(request)
-        check_token(request.cookies.get(VISITOR_COOKIE, ""), csrf)
-        viewer = check_password(site.workspace.sql, login, password, now())
+        check_token(request.cookies.get(entrance.cookies.visitor, ""), csrf)
+        signed = sign_in(
+            sql,
+            login,
+            password,
+            moment,
+            address=address_of(request),
+            rules=entrance.rules,
+            directory=entrance.directory,
+        )
     except NotAllowed as error:
-        return _login_page(request, status=HTTPStatus.FORBIDDEN, error=str(error), login=login, target=target)
-    with writing(site.workspace.sql) as connection:
-        token = open_session(connection, viewer, now(), life=site.workspace.settings.session_life)
-    answer = RedirectResponse(target, HTTPStatus.SEE_OTHER)
-    settings = site.workspace.settings
-    answer.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=int(settings.session_life.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=settings.secure_cookies,
-    )
-    answer.delete_cookie(VISITOR_COOKIE, path="/login")
-    return answer
+        return login_page(request, status=HTTPStatus.FORBIDDEN, error=str(error), login=login, target=target)
+    except Unavailable as error:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return login_page(request, status=status, error=str(error), login=login, target=target)
+    return step_inside(request, entrance, sql, signed, target, moment)
 
 
 @router.post("/logout")
-def log_out(visit: Annotated[Visit, Depends(changing)]) -> Response:
-    """End the session."""
+def log_out(visit: Annotated[Visit, Depends(changing_account)]) -> Response:
+    """End the session; who came by the provider is led on to sign out there."""
+    cookies = visit.site.entrance.cookies
     with writing(visit.sql) as connection:
-        close_session(connection, visit.secret)
-    answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(SESSION_COOKIE)
+        way = close_session(connection, visit.secret)
+        audit(connection, visit.viewer, "log_out", visit.viewer.login, now=now())
+    left = "/login/left" if way is Way.PROVIDER else "/login"
+    answer = RedirectResponse(left, HTTPStatus.SEE_OTHER)
+    cookies.take(answer, cookies.session)
     return answer
