@@ -275,6 +275,20 @@ def test_all_companies_enumerated_are_winners() -> None:
     assert {row["company_id"] for row in rows} == {2, 4}
 
 
+@pytest.mark.parametrize(
+    ("sentence", "kinds"),
+    [
+        ("百济生物决定以自有资金3亿元对外投资，与智算科技共同设立合资公司。", {"outbound_investment"}),
+        ("百济生物与智算科技成立合资公司张江智药有限公司，出资3000万元。", {"outbound_investment"}),
+        ("百济生物与智算科技成立合资公司。", {"outbound_investment"}),
+        ("百济生物与智算科技共同出资设立控股子公司。", {"subsidiary_established"}),
+        ("百济生物设立全资子公司张江百济制剂有限公司。", {"subsidiary_established"}),
+    ],
+)
+def test_a_joint_venture_is_an_investment_and_no_subsidiary(sentence: str, kinds: set[str]) -> None:
+    assert {row["kind"] for row in read(sentence)} - {"strategic_cooperation"} == kinds
+
+
 def test_an_old_event_is_history() -> None:
     detected = read_texts(announcement("2020年3月1日，浦江重工中标道路工程。"))
     assert detected.findings.num_rows == 0
