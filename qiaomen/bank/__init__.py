@@ -74,7 +74,14 @@ from qiaomen.bank.tokens import (
     token_viewer,
     touch_token,
 )
-from qiaomen.bank.trail import AuditFilter, audit, audit_export, audit_rows, without_texts
+from qiaomen.bank.trail import (
+    AuditFilter,
+    audit,
+    audit_export,
+    audit_rows,
+    newest_detail,
+    without_texts,
+)
 from qiaomen.bank.trail_check import (
     Anchor,
     AuditCheck,
@@ -173,6 +180,7 @@ __all__ = [
     "mask",
     "mask_row",
     "may",
+    "newest_detail",
     "open_session",
     "own_pool",
     "own_scope",

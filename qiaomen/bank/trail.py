@@ -226,6 +226,13 @@ def audit_rows(
     return [dict(row) for row in rows.mappings()]
 
 
+def newest_detail(connection: Connection, action: str) -> dict[str, Any] | None:
+    """Return the detail of the newest row of an action, for jobs that compare with what they noted last."""
+    query = sa.select(AUDIT_LOG.c.detail).where(AUDIT_LOG.c.action == action)
+    found = connection.execute(query.order_by(AUDIT_LOG.c.number.desc()).limit(1)).scalar()
+    return None if found is None else dict(json.loads(found))
+
+
 def _conditions(wanted: AuditFilter) -> list[sa.ColumnElement[bool]]:
     log = AUDIT_LOG.c
     found: list[sa.ColumnElement[bool]] = []

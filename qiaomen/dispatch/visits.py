@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.bank import ZONE, Viewer, scope_of, today_of
+from qiaomen.bank import ZONE, Viewer, audit, scope_of, today_of
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS
 from qiaomen.dispatch.flow import TaskEvent
 from qiaomen.dispatch.schema import TASKS, VISIT_RECORDS
@@ -96,7 +96,9 @@ def record_visit(
         "request_key": request_key,
         "created_at": now,
     }
-    insert_missing(connection, VISIT_RECORDS, [row], unique=("request_key",))
+    if insert_missing(connection, VISIT_RECORDS, [row], unique=("request_key",)):
+        detail = {"channel": channel, "refused": refused}
+        audit(connection, viewer, "task.visit", f"task:{task_id}", detail, now=now)
 
 
 def open_tasks(viewer: Viewer, connection: Connection) -> pa.Table:

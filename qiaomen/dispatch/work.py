@@ -18,6 +18,7 @@ from qiaomen.bank import (
     Institution,
     Viewer,
     acting_on,
+    audit,
     institutions_in_force,
     may,
     pool_institutions,
@@ -289,6 +290,8 @@ def apply_step(
     stamps = ("updated_at", "claimed_at", "intended_at", "landed_at", "closed_at", "landed_amount_fen")
     fresh = {name: after[name] for name in (*names, *stamps)}
     fresh["state"], fresh["result"] = step.state, step.result
+    detail = {"version": after["version"], "state": step.state.value, "manager": manager_no}
+    audit(connection, viewer, f"task.{event.value}", f"task:{task.task_id}", detail, now=now)
     return replace(task, **fresh)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.bank import Action, Viewer, require
+from qiaomen.bank import Action, Viewer, audit, require
 from qiaomen.feed.schema import SUBSCRIPTIONS
 from qiaomen.vocab import Grade, InputRejected, NotFound
 
@@ -107,6 +107,7 @@ def subscribe(
         .values(**values, created_at=now, updated_at=now)
         .returning(SUBSCRIPTIONS.c.subscription_id)
     ).scalar_one()
+    audit(connection, viewer, "change.subscribe", f"subscription:{number}", now=now)
     return _own(connection, user_id, number)
 
 
@@ -127,6 +128,7 @@ def change_subscription(
         .where(SUBSCRIPTIONS.c.subscription_id == subscription_id)
         .values(**_checked(wish, channels), updated_at=now)
     )
+    audit(connection, viewer, "change.subscription", f"subscription:{subscription_id}", now=now)
     return _own(connection, user_id, subscription_id)
 
 
@@ -149,12 +151,15 @@ def _set_active(
         .where(SUBSCRIPTIONS.c.subscription_id == subscription_id)
         .values(active=value, updated_at=now)
     )
+    detail = {"active": value}
+    audit(connection, viewer, "change.subscription", f"subscription:{subscription_id}", detail, now=now)
 
 
-def unsubscribe(viewer: Viewer, connection: Connection, subscription_id: int) -> None:
+def unsubscribe(viewer: Viewer, connection: Connection, subscription_id: int, now: datetime) -> None:
     """Delete an own subscription; what was sent stays noted, so that it is not sent again."""
     _own(connection, _owner(viewer), subscription_id)
     connection.execute(sa.delete(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.subscription_id == subscription_id))
+    audit(connection, viewer, "change.unsubscribe", f"subscription:{subscription_id}", now=now)
 
 
 def list_subscriptions(viewer: Viewer, connection: Connection) -> list[Subscription]:

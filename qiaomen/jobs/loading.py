@@ -15,11 +15,12 @@ from typing import Any, ClassVar, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qiaomen.bank import audit
 from qiaomen.jobs.observer import Observer
 from qiaomen.jobs.tables import LOADED_TABLES
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.registry import LOADS, REJECTS, LoadResult, PlannedFile, load_sources, plan_files, read_files
-from qiaomen.store import Snapshot, Stage
+from qiaomen.store import Snapshot, Stage, writing
 
 COUNTS: Final = ("read", "inserted", "updated", "unchanged", "repeated", "rejected", "ended")
 # Rows after which an upload of unknown length shows half of its file's share of the bar.
@@ -119,8 +120,12 @@ def load_files(
             done += len(files)
         with holding():
             snapshot = _publish(stage, results, {**stage.note, "load_id": load_id})
+    report = _report(load_id, snapshot.number, results, plan.ignored, plan.unknown)
+    with writing(workspace.sql) as connection:
+        detail = {"generation": snapshot.number, "sources": sorted(grouped), "totals": report.totals}
+        audit(connection, None, "change.load", f"load:{load_id}", detail, now=workspace.now())
     observer("已发布", 1.0)
-    return _report(load_id, snapshot.number, results, plan.ignored, plan.unknown)
+    return report
 
 
 def _per_file(observer: Observer, files: Sequence[PlannedFile], done: int, total: int) -> Any:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Final
 
+from qiaomen.bank import audit
 from qiaomen.jobs import book, indexes, leads, market, moments, profile, ranking, ways
 from qiaomen.jobs.context import Run
 from qiaomen.jobs.freshness import inputs_mark, marker
 from qiaomen.jobs.leases import kept_lease
 from qiaomen.jobs.observer import Observer
+from qiaomen.jobs.rules_record import note_rules
 from qiaomen.jobs.run_record import begin_run, give_up_run, is_done, last_run
 from qiaomen.jobs.tasking import sync_bank, task_writer, write_tasks
 from qiaomen.jobs.workspace import Workspace
@@ -148,6 +150,7 @@ def _issue_numbers(workspace: Workspace, job: jobs.Job, day: date) -> dict[str, 
 
 def _publish(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) -> RunReport:
     """Publish the generation of a run, or take the one that a stopped run left; its tasks are still to be written."""
+    note_rules(workspace)
     sync_bank(workspace)
     left = _left_behind(workspace, day)
     if left is not None:
@@ -197,4 +200,6 @@ def _write_tasks(workspace: Workspace, job: jobs.Job, report: RunReport, started
         report.counts["tasks"] = write(connection)
         report.seconds = time.monotonic() - started
         result = {**report.document(), "inputs": mark(connection)}
+        detail = {"run": report.run_id, "tasks": report.counts["tasks"]}
+        audit(connection, None, "change.run", f"generation:{report.generation}", detail, now=workspace.now())
         jobs.finish_in(connection, job, workspace.now(), result)

@@ -118,8 +118,8 @@ def bank(sql: sa.Engine) -> Iterator[sa.Engine]:
         for no, _, _ in STAFF:
             connection.execute(
                 sa.text(
-                    "INSERT INTO users (login, name, staff_no, failures, active, created_at) "
-                    "VALUES (:login, :login, :no, 0, :yes, :now)"
+                    "INSERT INTO users (login, name, staff_no, active, created_at) "
+                    "VALUES (:login, :login, :no, :yes, :now)"
                 ).bindparams(sa.bindparam("now", type_=sa.DateTime(timezone=True))),
                 {"login": no.lower(), "no": no, "yes": True, "now": NOW},
             )
@@ -327,6 +327,13 @@ def test_a_task_goes_from_claim_to_landed_and_closed(bank: sa.Engine) -> None:
     assert ids(bank, m1, TaskFilter(with_closed=True)) == [1]
     with reading(bank) as connection:
         assert outbox.counts(connection) == {"waiting": 5}
+    with reading(bank) as connection:
+        noted = connection.execute(
+            sa.text("SELECT action, actor FROM audit_log WHERE object = :task ORDER BY number"),
+            {"task": f"task:{number}"},
+        ).all()
+    assert [row.action for row in noted] == ["task.claim", "task.intend", "task.land", "task.finish"]
+    assert {row.actor for row in noted} == {"m1"}
 
 
 def test_returns_and_losses_need_reasons_and_rights(bank: sa.Engine) -> None:

@@ -221,7 +221,7 @@ def test_subscriptions_belong_to_their_user(user: tuple[sa.Engine, Viewer]) -> N
         mine = subscribe(viewer, connection, Wish("我的", kinds=("gov_bid_won",)), channels=CHANNELS, now=NOW)
         assert list_subscriptions(other, connection) == []
         with pytest.raises(NotFound):
-            unsubscribe(other, connection, mine.subscription_id)
+            unsubscribe(other, connection, mine.subscription_id, NOW)
         changed = change_subscription(
             viewer, connection, mine.subscription_id, Wish("改名"), channels=CHANNELS, now=NOW
         )
@@ -230,7 +230,7 @@ def test_subscriptions_belong_to_their_user(user: tuple[sa.Engine, Viewer]) -> N
         assert send(connection)["subscriptions"] == 0
         resume_subscription(viewer, connection, mine.subscription_id, NOW)
         assert send(connection)["subscriptions"] == 1
-        unsubscribe(viewer, connection, mine.subscription_id)
+        unsubscribe(viewer, connection, mine.subscription_id, NOW)
         assert list_subscriptions(viewer, connection) == []
         administrator = create_user(connection, "adm", "管理员", role=Role.ADMINISTRATOR, now=NOW)
         assert administrator.login == "adm"
