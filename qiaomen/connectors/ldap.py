@@ -7,10 +7,11 @@ the directory sees it, since a bind without one succeeds as nobody (RFC 4513 5.1
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -143,7 +144,7 @@ class LdapDirectory:
     def _connection(self, server: _Server, name: str, password: str) -> Iterator[Any]:
         """Open a connection over TLS, ready to bind; closed at the end."""
         import ldap3
-        from ldap3.core.exceptions import LDAPException
+        from ldap3.core.exceptions import LDAPException, LDAPSASLPrepError
 
         address = check_host(server.host, server.port, self._policy, resolve=self._resolve)
         plain = server.scheme == "ldap"
@@ -159,7 +160,8 @@ class LdapDirectory:
             user=name or None,
             password=password or None,
             authentication=ldap3.SIMPLE if name else ldap3.ANONYMOUS,
-            receive_timeout=self.settings.timeout_s,
+            # ldap3 packs it into a socket option: whole seconds only.
+            receive_timeout=max(1, math.ceil(self.settings.timeout_s)),
             auto_referrals=False,
             read_only=True,
             check_names=False,
@@ -169,14 +171,30 @@ class LdapDirectory:
             if plain:
                 connection.start_tls()
             yield connection
+        except LDAPSASLPrepError as error:
+            # The password has characters that no stored one can have.
+            raise wrong_password() from error
         except (LDAPException, OSError) as error:
             raise _Unreached(type(error).__name__) from error
         finally:
-            connection.unbind()
+            _close(connection)
 
 
 class _Unreached(Exception):
     """A server did not answer, or not as a directory does; the next one is tried."""
+
+
+def _close(connection: Any) -> None:
+    """Close a connection in whatever state; ldap3 leaves the socket of a failed one open."""
+    from ldap3.core.exceptions import LDAPException
+
+    held = connection.socket
+    with suppress(LDAPException, OSError):
+        connection.unbind()
+    if held is not None:
+        held.close()
+    if connection.socket is not None:
+        connection.socket.close()
 
 
 def _tls(context: ssl.SSLContext, host: str) -> Any:

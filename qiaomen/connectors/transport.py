@@ -41,8 +41,15 @@ class CheckedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Check the address of a request and send it there; the Host header and the certificate's name stay."""
         target = check_target(str(request.url), self._policy, resolve=self._resolve)
-        request.url = request.url.copy_with(host=target.address)
         request.extensions = {**request.extensions, "sni_hostname": target.host}
+        *others, last = target.addresses
+        for address in others:
+            request.url = request.url.copy_with(host=address)
+            try:
+                return self._inner.handle_request(request)
+            except httpx.ConnectError:
+                continue
+        request.url = request.url.copy_with(host=last)
         return self._inner.handle_request(request)
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ from qiaomen.web.security import Cookies
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 RETURN_PATH: Final = "/login/provider/return"
 # Wrong API tokens and sign-ins begun at the provider, per address and minute.
 STRANGERS_PER_MINUTE: Final = 30
@@ -107,8 +108,8 @@ def _hosts(settings: Settings, public: str) -> tuple[str, ...]:
 
 def _oidc(settings: Settings, public: str, ca_file: Path | None) -> OidcSettings:
     parts = urlsplit(public)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise InputRejected("启用统一认证须设置 public_url", remedy="例如 https://qiaomen.bank.cn")
+    if not parts.hostname or (parts.scheme != "https" and parts.hostname not in LOOPBACK):
+        raise InputRejected("启用统一认证须设置 https 的 public_url", remedy="例如 https://qiaomen.bank.cn")
     if not settings.oidc_client_id:
         raise InputRejected("oidc_client_id 未设置", remedy="填写在认证平台登记的 client_id")
     required = tuple(pair.partition("=")[::2] for pair in settings.oidc_require)
