@@ -189,6 +189,9 @@ class Settings(BaseModel):
         "", description="CRM webhook for task changes; empty is off / CRM 回调地址，留空为不推送"
     )
     webhook_secret: str = Field("", description="key that signs webhooks / 回调签名密钥")
+    audit_key: str = Field(
+        "", description="key that signs anchors of the audit log; empty is unsigned / 审计锚点的签名密钥，留空为不签"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR / 日志级别")
 
     @property

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from qiaomen.cli import output
+from qiaomen.cli.audit import audit_app
 from qiaomen.cli.options import (
     As,
     Json,
@@ -273,3 +274,4 @@ def demo(
 
 
 app.add_typer(staff_app, name="staff")
+app.add_typer(audit_app, name="audit")
