@@ -20,7 +20,7 @@ from qiaomen.jobs.lists import (
 from qiaomen.jobs.loading import LoadReport, load_files
 from qiaomen.jobs.observer import Observer, silent
 from qiaomen.jobs.run_record import ask_run
-from qiaomen.jobs.running import RunReport, last_report, run_all
+from qiaomen.jobs.running import RUN_STEPS, RunReport, last_report, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
 from qiaomen.jobs.viewing import command_line_viewer, note_look
 from qiaomen.jobs.working import work_forever
@@ -28,6 +28,7 @@ from qiaomen.jobs.workspace import Workspace, init_workspace
 
 __all__ = [
     "LOADED_TABLES",
+    "RUN_STEPS",
     "TABLES",
     "HandRequest",
     "LoadReport",
@@ -50,8 +51,6 @@ __all__ = [
     "load_files",
     "make_hand_over",
     "note_look",
-    "plan_selection",
-    "plan_selection",
     "plan_selection",
     "preview_hand_over",
     "publish_keepers",

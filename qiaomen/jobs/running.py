@@ -50,6 +50,8 @@ STEPS: Final[tuple[tuple[Callable[[Run], None], str, float], ...]] = (
     (ways.introduce, "敲门话术", 0.04),
     (indexes.index, "筛选与搜索索引", 0.06),
 )
+# Everything that a run tells of, in order.
+RUN_STEPS: Final = ("识别企业与人员", *(words for _, words, _ in STEPS), "生成任务")
 WHOLE: Final = sum(share for _, _, share in STEPS)
 
 

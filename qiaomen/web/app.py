@@ -32,6 +32,7 @@ from qiaomen.web.pages import (
     reach,
     screening,
     search,
+    sending,
     system,
     today,
 )
@@ -52,6 +53,7 @@ PAGES = (
     board,
     opportunities,
     dispatch,
+    sending,
     screening,
     customers,
     company,

@@ -29,6 +29,7 @@ ORIGIN_LABELS: Final[dict[str, str]] = {
     "long_list": "长名单",
     "retention": "留存",
     "expiry": "到期",
+    "hand": "手工",
 }
 
 # What dragging a card from one column to another asks for, in order of preference.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 from urllib.parse import urlencode
@@ -112,7 +112,9 @@ class TableView:
     page: Page | None = None
     empty: str = ""
     empty_hint: str = ""
+    # One value per row where rows can be chosen; those of ``unpicked`` are not ticked at first.
     keys: tuple[str, ...] = field(default=())
+    unpicked: frozenset[str] | None = None
 
 
 def table(
@@ -123,8 +125,10 @@ def table(
     page: Page | None = None,
     empty: str = "没有符合条件的记录",
     empty_hint: str = "",
+    keys: Sequence[str] = (),
+    unpicked: frozenset[str] | None = None,
 ) -> TableView:
-    """Lay rows out by their columns."""
+    """Lay rows out by their columns; with ``keys`` each row can be chosen (ticked at first where ``unpicked`` is given)."""
     shown = tuple(columns)
     return TableView(
         titles=tuple(column.title for column in shown),
@@ -135,6 +139,8 @@ def table(
         page=page,
         empty=empty,
         empty_hint=empty_hint,
+        keys=tuple(keys),
+        unpicked=unpicked,
     )
 
 

@@ -30,6 +30,10 @@ READS: Final[Mapping[str, tuple[str, str]]] = {
     "pages.today.show": ("read.today", "tasks"),
     "pages.board.show": ("read.tasks", "tasks"),
     "pages.dispatch.show": ("read.leads", "leads"),
+    "pages.sending.plan": ("read.dispatch_plan", "leads"),
+    "pages.sending.plan_hand": ("read.dispatch_plan", "leads"),
+    "pages.sending.show_hand": ("read.dispatch_hand", "companies"),
+    "pages.sending.show_batch": ("read.dispatch_batch", "batch:{number}"),
     "pages.opportunities.show": ("read.opportunities", "opportunities"),
     "pages.screening.show": ("read.screen", "screen"),
     "pages.reach.show_paths": ("read.reach", "company:{company_id}"),
@@ -65,6 +69,7 @@ SILENT: Final[Mapping[str, str]] = {
     "pages.provider.left": "says that the session is over",
     "pages.account.show": "the viewer's own account",
     "pages.screening.count": "one number",
+    "pages.system.show_runs": "states of runs, without any company",
     "pages.screening.export": "an export, noted with its rows and hash",
 }
 # Free words typed by a person; they may be names or telephone numbers.

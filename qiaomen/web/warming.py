@@ -25,10 +25,11 @@ from qiaomen.scoring import OFFERS, SCORES, TIERS
 from qiaomen.supply import SUPPLY_PAIRS, SUPPLY_TOTALS
 from qiaomen.tags import COMPANY_TAGS
 from qiaomen.vocab import QiaomenError, Table
+from qiaomen.web.conflicts import group_heads
 from qiaomen.web.firms import customer_numbers
+from qiaomen.web.lead_lists import allocated, joined_leads, rejected
 from qiaomen.web.pages.chains import sectors
 from qiaomen.web.pages.cockpit import weekly
-from qiaomen.web.pages.dispatch import allocated, rejected
 from qiaomen.web.pages.opportunities import newest_first
 from qiaomen.web.pages.parks import residents
 from qiaomen.web.pages.radius import dots, located
@@ -85,6 +86,8 @@ STEPS: Final = (
     dots,
     allocated,
     rejected,
+    joined_leads,
+    group_heads,
 )
 
 

@@ -60,7 +60,7 @@ class BoardQuery(BaseModel):
 
     scope: str = Field("", pattern="^(mine|pool|all)?$")
     product: str = ""
-    origin: str = Field("", pattern="^(opportunity|long_list|retention|expiry)?$")
+    origin: str = Field("", pattern="^(opportunity|long_list|retention|expiry|hand)?$")
     q: str = Field("", max_length=100)
     late: bool = False
 

@@ -309,4 +309,6 @@ def show(visit: Annotated[Visit, Depends(signed_in)], company_id: RowNumber) -> 
                 for task in found.tasks
             )
     view = company_view(visit.labels, profile, tasks)
-    return visit.render("company.html", key="", title=profile.head.name, view=view)
+    return visit.render(
+        "company.html", key="", title=profile.head.name, view=view, hand=may(visit.viewer, Action.DISPATCH)
+    )

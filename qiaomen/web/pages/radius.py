@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from qiaomen.bank import INSTITUTION_RECORDS, Action
+from qiaomen.bank import INSTITUTION_RECORDS, Action, may
 from qiaomen.parks import PARKS
 from qiaomen.registry import COMPANIES
 from qiaomen.vocab import UNIT_LABELS
@@ -86,6 +87,7 @@ class Inside:
     prospect_count: int
     rows: tuple[NearRow, ...]
     left: str
+    hand: str
 
 
 def located(reading: Reading) -> Located:
@@ -203,8 +205,16 @@ def inside(visit: Visit, circle: Circle) -> Inside:
         prospects=formats.count(count),
         prospect_count=count,
         rows=tuple(rows),
+        hand=hand_address(visit, circle) if count else "",
         left=f"另有 {count - len(rows):,} 户潜客未列出" if count > len(rows) else "",
     )
+
+
+def hand_address(visit: Visit, circle: Circle) -> str:
+    """Address of the form that sends the prospects of a circle to colleagues; empty for who may not."""
+    if not may(visit.viewer, Action.DISPATCH):
+        return ""
+    return "/dispatch/hand?" + urlencode({"lon": circle.lon, "lat": circle.lat, "radius_m": circle.radius_m})
 
 
 def map_data(visit: Visit) -> dict[str, Any]:

@@ -111,6 +111,7 @@ class Screening:
     examples: tuple[Example, ...]
     fields: tuple[tuple[str, str], ...]
     exports: tuple[tuple[str, str], ...]
+    hand: str = ""
 
 
 def address(text: str, sort: str = "", page: int = 1) -> str:
@@ -197,6 +198,8 @@ def screening(visit: Visit, text: str, sort: str, number: int) -> Screening | No
     )
     allowed = (("CSV", "csv"), ("XLSX", "xlsx")) if may(visit.viewer, Action.EXPORT) else ()
     exports = tuple((name, f"/inventory/screen.{kind}?" + urlencode({"q": text})) for name, kind in allowed)
+    sends = bool(text.strip()) and may(visit.viewer, Action.DISPATCH)
+    hand = "/dispatch/hand?" + urlencode({"q": text}) if sends else ""
     return Screening(
         text,
         order,
@@ -209,6 +212,7 @@ def screening(visit: Visit, text: str, sort: str, number: int) -> Screening | No
         examples,
         fields,
         exports,
+        hand,
     )
 
 

@@ -1,20 +1,25 @@
-"""数据与运行: the generation in use, loads with their counts, rejected rows by reason. No customer rows."""
+"""数据与运行: start a run and watch it, loads with their counts, rejected rows by reason. No customer rows."""
 
 from __future__ import annotations
 
 from collections import Counter
+from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import Response
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import RedirectResponse, Response
 
 from qiaomen.bank import Action
+from qiaomen.jobs import ask_run
 from qiaomen.registry import LOADS, REJECTS
+from qiaomen.store import reading as sql_reading
+from qiaomen.store import writing
 from qiaomen.web import formats
 from qiaomen.web.cells import Cell, ColumnView, TableView, table
 from qiaomen.web.figures import Figure
 from qiaomen.web.reading import Reading, Record
-from qiaomen.web.visit import Visit, signed_in
+from qiaomen.web.runs import RunsView, runs_view
+from qiaomen.web.visit import Visit, changing, now, signed_in
 
 ROWS: Final = 40
 
@@ -70,9 +75,14 @@ def rejects_table(reading: Reading) -> TableView:
     )
 
 
+def _runs(visit: Visit) -> RunsView:
+    with sql_reading(visit.sql) as connection:
+        return runs_view(visit, connection, now())
+
+
 @router.get("/system")
 def show(visit: Annotated[Visit, Depends(signed_in)]) -> Response:
-    """Show what was loaded and what was rejected."""
+    """Show runs, what was loaded and what was rejected."""
     visit.require(Action.RUN_JOBS)
     reading = visit.reading
     loads = reading.table(LOADS)
@@ -87,6 +97,31 @@ def show(visit: Annotated[Visit, Depends(signed_in)]) -> Response:
         key="system",
         title="数据与运行",
         figures=figures,
+        view=_runs(visit),
         loads=reading.once(loads_table),
         rejects=reading.once(rejects_table),
     )
+
+
+@router.get("/system/runs")
+def show_runs(
+    visit: Annotated[Visit, Depends(signed_in)],
+    was: Annotated[str, Query(pattern="^(active)?$")] = "",
+) -> Response:
+    """Return the part of the page that tells of runs; the whole page is read anew once a run has ended."""
+    visit.require(Action.RUN_JOBS)
+    view = _runs(visit)
+    answer = visit.fragment("system_runs.html", view=view)
+    if was and view.progress is None:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@router.post("/system/run")
+def start_run(visit: Annotated[Visit, Depends(changing)]) -> Response:
+    """Ask for a run; where one is under way already it is shown."""
+    with writing(visit.sql) as connection:
+        ask_run(visit.viewer, connection, now())
+    if "hx-request" in visit.request.headers:
+        return visit.fragment("system_runs.html", view=_runs(visit))
+    return RedirectResponse("/system", HTTPStatus.SEE_OTHER)
