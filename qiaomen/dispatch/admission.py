@@ -155,9 +155,9 @@ def _region(leads: ir.Table, tables: AdmissionTables, rule: AdmissionRule, as_of
         rows.region_code.substr(0, length).isin(prefixes.filter(prefixes.prefix.length() == length).prefix)
         for length in (2, 4, 6)
     ]
-    inside = reduce(lambda a, b: a | b, lengths).fill_null(False)
-    ground = (rows.region_code + "不在展业区域内").fill_null("地区不详，无法判断是否在展业区域内")
-    return rows.mutate(ground=ground, inside=inside).filter(lambda t: ~t.inside)
+    # An unknown region is not out of area: such a lead has no branch and waits for dispatch by hand.
+    inside = reduce(lambda a, b: a | b, lengths).fill_null(True)
+    return rows.mutate(ground=rows.region_code + "不在展业区域内", inside=inside).filter(lambda t: ~t.inside)
 
 
 def _industry(leads: ir.Table, tables: AdmissionTables, rule: AdmissionRule, as_of: date) -> ir.Table:  # noqa: ARG001

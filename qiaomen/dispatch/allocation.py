@@ -23,6 +23,7 @@ from qiaomen.vocab import Role, UnitType
 # Kept-back companies never come from these origins: 本行到期 and 流失预警 must be served.
 SERVED: Final = frozenset({"expiry", "retention"})
 DEFERRED: Final = "deferred"
+NO_BRANCH: Final = "no_branch"
 _PRECISION: Final = 6
 
 
@@ -108,7 +109,8 @@ def allocate(
     """Return ALLOCATIONS: one row per admitted lead.
 
     A customer goes to its manager; a prospect to the branch of its region, the best fitting sub-branch and the least
-    loaded manager there, or waits to be claimed. Beyond the pool's limit a lead is deferred (rule ``deferred``).
+    loaded manager there, or waits to be claimed. Beyond the pool's limit a lead is deferred (rule ``deferred``); one that
+    no branch covers, or whose region nobody knows, waits for dispatch by hand (rule ``no_branch``).
     """
     bank = _open_bank(institutions, posts, open_tasks, rules, as_of)
     where = places_of(places)
@@ -119,6 +121,8 @@ def allocate(
         place = where.get(lead["company_id"], Place())
         held = held_out(lead, rules) and (lead["company_id"], lead["product"] or "") not in bank.tasks
         target = _target(bank, lead, place, held=held)
+        # What no branch covers gets no task either way, and is no control of anything.
+        held = held and target.rule != NO_BRANCH
         rows.append(
             {
                 "lead_id": lead["lead_id"],
@@ -195,6 +199,8 @@ def _target(bank: Bank, lead: dict[str, Any], place: Place, *, held: bool) -> _T
                 bank.desk_of[target.manager].load += 1
             return target
     target = _for_prospect(bank, lead["lead_id"], place)
+    if target.rule == NO_BRANCH:
+        return target
     if held:
         target.rule, target.reason = "hold_out", "对照组：本次不下发，用于衡量营销效果"
         return target
@@ -229,7 +235,9 @@ def _overlap(unit: Institution, region_code: str) -> int:
 def _for_prospect(bank: Bank, lead_id: str, place: Place) -> _Target:
     branch = _branch_for(bank, lead_id, place)
     if branch is None:
-        return _Target(rule="no_branch", reason=f"没有分行覆盖该地区（{place.region_code or '地区不详'}）")
+        region = place.region_code
+        reason = f"没有分行覆盖该地区（{region}）" if region else "地区不详，请手工指定机构"
+        return _Target(rule=NO_BRANCH, reason=reason)
     candidates = bank.below.get(branch.institution_code, [])
     if not candidates:
         return _Target(branch.institution_code, None, None, "branch", "该分行未设支行，由分行认领")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.dispatch.allocation import DEFERRED
+from qiaomen.dispatch.allocation import DEFERRED, NO_BRANCH
 from qiaomen.dispatch.schema import CONTROLS, TASK_HISTORY, TASK_LEADS, TASKS
 from qiaomen.dispatch.task_rows import Introducer, TaskWords, introducers, task_row
 from qiaomen.store import insert_missing, is_postgres, outbox
@@ -40,7 +40,10 @@ _REFRESHED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CreateResult:
-    """Leads by what became of them; the six add up to the admitted leads. ``prepared`` ones wait for confirmation."""
+    """Leads by what became of them; the seven add up to the admitted leads.
+
+    ``prepared`` ones wait for confirmation, ``homeless`` ones (no branch covers them) for dispatch by hand.
+    """
 
     created: int
     updated: int
@@ -48,6 +51,7 @@ class CreateResult:
     held_out: int
     deferred: int
     prepared: int = 0
+    homeless: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ def create_tasks(
 ) -> CreateResult:
     """Create a task per allocated lead, or bring the open task of the same company and product up to date.
 
-    A lead seen before changes nothing; a held-out one is noted as control; a deferred one waits for the next run.
+    A lead seen before changes nothing; a held-out one is noted as control; a deferred one waits for the next run; one
+    that no branch covers waits for dispatch by hand.
     """
     lock_tasks(connection)
     who = introducers(introductions, customers)
@@ -81,7 +86,12 @@ def create_tasks(
     made = place_tasks(connection, sorted_out.placed, generation=generation, now=now)
     unchanged = len(sorted_out.placed) - len(made.created) - made.changed
     return CreateResult(
-        len(made.created), made.changed, unchanged, len(sorted_out.controls), sorted_out.deferred
+        len(made.created),
+        made.changed,
+        unchanged,
+        len(sorted_out.controls),
+        sorted_out.deferred,
+        homeless=sorted_out.homeless,
     )
 
 
@@ -111,7 +121,15 @@ def refresh_tasks(
     made = place_tasks(connection, known, generation=generation, now=now)
     prepared = len(sorted_out.placed) - len(known)
     unchanged = len(known) - made.changed
-    return CreateResult(0, made.changed, unchanged, len(sorted_out.controls), sorted_out.deferred, prepared)
+    return CreateResult(
+        0,
+        made.changed,
+        unchanged,
+        len(sorted_out.controls),
+        sorted_out.deferred,
+        prepared,
+        sorted_out.homeless,
+    )
 
 
 def lock_tasks(connection: Connection) -> None:
@@ -125,6 +143,7 @@ class _SortedOut:
     placed: list[dict[str, Any]]
     controls: list[dict[str, Any]]
     deferred: int
+    homeless: int
 
 
 def _sort_out(
@@ -136,7 +155,7 @@ def _sort_out(
     now: datetime,
 ) -> _SortedOut:
     lead_of = {row["lead_id"]: row for row in leads.to_pylist() if row["admitted"]}
-    placed, controls, deferred = [], [], 0
+    placed, controls, deferred, homeless = [], [], 0, 0
     for allocation in allocations.to_pylist():
         lead = lead_of.get(allocation["lead_id"])
         if lead is None:
@@ -145,9 +164,11 @@ def _sort_out(
             controls.append(_control(lead, allocation, generation, now))
         elif allocation["rule"] == DEFERRED:
             deferred += 1
+        elif allocation["rule"] == NO_BRANCH:
+            homeless += 1
         else:
             placed.append(task_row(lead, allocation, words, who, generation, now))
-    return _SortedOut(placed, controls, deferred)
+    return _SortedOut(placed, controls, deferred, homeless)
 
 
 def place_tasks(

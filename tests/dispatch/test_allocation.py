@@ -142,6 +142,16 @@ def test_prospects_go_by_region_park_trait_and_distance() -> None:
     assert all(row["reason"] for row in found.values())
 
 
+def test_an_unknown_region_waits_for_dispatch_by_hand_and_is_no_control() -> None:
+    found = run(
+        [lead(n) for n in range(1, 101)], [{"company_id": n} for n in range(1, 101)], hold_out_share=0.4
+    )
+    assert {(row["rule"], row["branch_code"], row["hold_out"]) for row in found.values()} == {
+        ("no_branch", None, False)
+    }
+    assert found[1]["reason"] == "地区不详，请手工指定机构"
+
+
 def test_full_managers_leave_leads_to_be_claimed_and_a_full_pool_defers() -> None:
     posts = [manager("M1", "S1", 2)]
     places = [{"company_id": n, "region_code": "310115"} for n in range(1, 8)]

@@ -169,6 +169,15 @@ def test_a_restart_creates_nothing_twice(bank: sa.Engine) -> None:
     )
 
 
+def test_a_lead_that_no_branch_covers_waits_for_dispatch_by_hand(bank: sa.Engine) -> None:
+    homeless = placed(2, None, branch_code=None, rule="no_branch", reason="地区不详，请手工指定机构")
+    with writing(bank) as connection:
+        assert create(connection, [lead(1), lead(2)], [placed(1), homeless]) == CreateResult(
+            1, 0, 0, 0, 0, homeless=1
+        )
+    assert len(ids(bank, viewer(bank, "h1"))) == 1
+
+
 def test_an_open_task_of_the_same_company_and_product_is_brought_up_to_date(bank: sa.Engine) -> None:
     with writing(bank) as connection:
         create(connection, [lead(1)], [placed(1)])
