@@ -164,11 +164,12 @@ def change_password(
         with writing(sql) as connection:
             settle_failure(connection, viewer.login, attempt, rules.locks, now)
         raise wrong_password()
+    with writing(sql) as connection:
+        settle_success(connection, viewer.login, attempt)
     if any(fits(one, new) for one in [stored, *former]):
         raise InputRejected("新密码最近用过", remedy="换一个没有用过的密码")
     fresh = hash_password(new)
     with writing(sql) as connection:
-        settle_success(connection, viewer.login, attempt)
         user = _set_password(connection, viewer.login, fresh, now, must_change=False)
         audit(connection, viewer, "change_password", viewer.login, now=now)
     return due_at(user, rules.passwords)
