@@ -188,7 +188,12 @@ class Settings(BaseModel):
     webhook_url: str = Field(
         "", description="CRM webhook for task changes; empty is off / CRM 回调地址，留空为不推送"
     )
-    webhook_secret: str = Field("", description="key that signs webhooks / 回调签名密钥")
+    webhook_secret: str = Field(
+        "", description="key that signs webhooks both ways, 16 characters or more / 回调签名密钥（收发两用）"
+    )
+    webhook_secret_previous: str = Field(
+        "", description="key before, while both sides change keys; empty is none / 轮换期间的旧密钥"
+    )
     audit_key: str = Field(
         "", description="key that signs anchors of the audit log; empty is unsigned / 审计锚点的签名密钥，留空为不签"
     )

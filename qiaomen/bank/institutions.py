@@ -275,6 +275,25 @@ def staff_names(connection: Connection) -> dict[str, str]:
     return {str(no): str(name) for no, name in connection.execute(sa.select(STAFF.c.staff_no, STAFF.c.name))}
 
 
+def posts_of(connection: Connection, staff_no: str, day: date) -> list[Post]:
+    """Return the posts that one person holds on a day; on PostgreSQL the person is locked until the transaction ends.
+
+    So two transactions that count what the same person has in hand do so one after the other.
+    """
+    rows = connection.execute(_POSTS_OF, {"staff_no": staff_no}).mappings()
+    posts = [_post(row["staff_no"], row["role"], row["institution_code"], dict(row)) for row in rows]
+    return [post for post in posts if post.held(day)]
+
+
+_POSTS_OF: Final = (
+    sa.select(POSTS, STAFF.c.name)
+    .join(STAFF, STAFF.c.staff_no == POSTS.c.staff_no)
+    .where(STAFF.c.staff_no == sa.bindparam("staff_no"))
+    .order_by(POSTS.c.post_id)
+    .with_for_update(key_share=True, of=STAFF)
+)
+
+
 def institutions_in_force(connection: Connection) -> list[Institution]:
     """Return the institutions that are not closed."""
     rows = connection.execute(

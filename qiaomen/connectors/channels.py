@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import field_validator
 
 from qiaomen.catalog import CatalogRow, read_rows
-from qiaomen.connectors.egress import EgressPolicy, Resolve, check_host, resolve_host
+from qiaomen.connectors.egress import EgressPolicy, Resolve, check_addresses, resolve_host
+from qiaomen.connectors.pinning import pinned
+from qiaomen.connectors.rules import DeliveryRule, load_delivery_rules
+from qiaomen.store import outbox
 from qiaomen.vocab import InputRejected, NotAllowed, Unavailable
 
 _MAIL_PORTS: Final = {"mailto": 25, "mailtos": 465}
@@ -40,16 +44,19 @@ class PushSettings:
     """What delivery needs to know; a surface fills it from the settings.
 
     ``mail_url`` is the mail server in Apprise's form (``mailtos://user:password@smtp.bank.cn?from=a@bank.cn``);
-    ``webhook_url`` gets the changes of tasks, empty is off. ``task_topics`` are the topics that go there.
+    ``webhook_url`` gets the changes of tasks, empty is off; ``webhook_secret_previous`` is the key before, while receivers
+    change. ``task_topics`` are the topics that go there.
     """
 
     policy: EgressPolicy
     channels: Mapping[str, PushChannel] = field(default_factory=dict)
     webhook_url: str = ""
     webhook_secret: str = ""
+    webhook_secret_previous: str = ""
     mail_url: str = ""
     timeout_s: float = 10.0
-    task_topics: tuple[str, ...] = ("task.created", "task.updated", "task.changed")
+    rules: Mapping[str, DeliveryRule] = field(default_factory=load_delivery_rules)
+    task_topics: tuple[str, ...] = ("task.created", "task.updated", "task.changed", "customers.handed_over")
 
 
 def load_channels(overlay: Path | None = None) -> dict[str, PushChannel]:
@@ -78,39 +85,48 @@ def _hosts(channel: PushChannel, address: str, settings: PushSettings) -> list[t
     return [(parts.hostname, parts.port or _MAIL_PORTS[parts.scheme])]
 
 
-def apprise_url(channel: PushChannel, address: str, settings: PushSettings) -> str:
+def mark_of(message: outbox.Message) -> str:
+    """Return the short number by which a person knows a repeated message."""
+    return hashlib.sha256(f"{message.topic}:{message.key}".encode()).hexdigest()[:8]
+
+
+def apprise_url(channel: PushChannel, address: str, settings: PushSettings, mark: str = "") -> str:
     """Return the address in Apprise's form; the parts that a user wrote are quoted."""
     check_address(channel, address)
     return channel.template.format(
         address=quote(address, safe="@-._+"),
         mail_url=settings.mail_url,
         join="&" if "?" in settings.mail_url else "?",
+        mark=quote(mark, safe=""),
     )
 
 
 def notify(
     channel: PushChannel,
     address: str,
-    message: Mapping[str, Any],
+    message: outbox.Message,
     settings: PushSettings,
     *,
     resolve: Resolve = resolve_host,
 ) -> None:
     """Send title and body through Apprise; ``NotAllowed`` or ``Unavailable`` says why it did not go.
 
-    Hosts are checked just before sending. Apprise opens the connection itself, so that, other than for webhooks, the
-    address is resolved once more there; the list of hosts holds all the same.
+    Apprise opens its own connections; while it does, this thread can connect to the checked addresses only. These
+    services know no idempotency key: a repeated message shows the same number at its end.
     """
     import apprise
 
-    url = apprise_url(channel, address, settings)
+    mark = mark_of(message)
+    url = apprise_url(channel, address, settings, mark)
     hosts = _hosts(channel, address, settings)
     if not hosts:
         raise NotAllowed(f"渠道 {channel.code} 没有写明主机", remedy="在 push_channels 中补上 hosts")
-    for host, port in hosts:
-        check_host(host, port, settings.policy, resolve=resolve)
+    pins = {host: check_addresses(host, port, settings.policy, resolve=resolve) for host, port in hosts}
     service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         raise NotAllowed(f"“{channel.name}”的地址不合规", remedy=channel.address_help or "改正地址")
-    if not service.notify(title=str(message.get("title", "")), body=str(message.get("body", ""))):
+    title, body = str(message.payload.get("title", "")), str(message.payload.get("body", ""))
+    with pinned(pins):
+        sent = service.notify(title=title, body=f"{body}\n（编号 {mark}）")
+    if not sent:
         raise Unavailable(f"“{channel.name}”未送达", remedy="检查令牌、网络与对方服务")

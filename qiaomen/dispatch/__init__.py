@@ -15,7 +15,7 @@ from qiaomen.dispatch.confirming import (
 from qiaomen.dispatch.create import CreateResult, create_tasks, lock_tasks, refresh_tasks
 from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS, PLACES, lead_places
-from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent, events_from
+from qiaomen.dispatch.flow import EVENT_LABELS, Replayed, TaskEvent, events_from, replay
 from qiaomen.dispatch.funnels import GROUPS, Comparison, FunnelRow, compare_controls, funnel
 from qiaomen.dispatch.hand_overs import (
     HAND_OVERS,
@@ -85,6 +85,7 @@ __all__ = [
     "LeadTables",
     "Planned",
     "Recycled",
+    "Replayed",
     "Share",
     "Target",
     "Task",
@@ -133,6 +134,7 @@ __all__ = [
     "record_visit",
     "recycle_overdue",
     "refresh_tasks",
+    "replay",
     "sent_leads",
     "task_history",
     "task_visits",

@@ -261,7 +261,7 @@ def _insert(
         ],
     )
     messages = {row.lead_id: {"task_id": row.task_id, "generation": generation} for row in made}
-    outbox.enqueue_all(connection, TOPIC_CREATED, messages, now=now)
+    outbox.enqueue_all(connection, TOPIC_CREATED, messages, ordered_by="task_id", now=now)
     return {row.lead_id: int(row.task_id) for row in made}
 
 
@@ -314,7 +314,8 @@ def _refresh(
         )
     )
     key = f"{current['task_id']}:{generation}"
-    outbox.enqueue(connection, TOPIC_UPDATED, key, {"task_id": current["task_id"]}, now=now)
+    refreshed = {key: {"task_id": current["task_id"]}}
+    outbox.enqueue_all(connection, TOPIC_UPDATED, refreshed, ordered_by="task_id", now=now)
     return True
 
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from qiaomen.vocab import STATE_LABELS, Conflict, InputRejected, TaskResult, TaskState
 
@@ -106,3 +107,54 @@ def advance(state: TaskState, event: TaskEvent, reason: str = "") -> Step:
     if step.needs_reason and not reason.strip():
         raise InputRejected(f"{EVENT_LABELS[event]}需要填写原因", remedy="选择或填写原因")
     return step
+
+
+class Recorded(Protocol):
+    """One row of a task's history, as far as the flow is concerned."""
+
+    @property
+    def event(self) -> str:
+        """What happened."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def to_manager_no(self) -> str | None:
+        """Whose the task then was."""
+
+    @property
+    def version(self) -> int:
+        """The version that the event made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Where a history leads."""
+
+    state: TaskState
+    result: TaskResult | None
+    manager_no: str | None
+    version: int
+
+
+def replay(history: Iterable[Recorded]) -> Replayed:
+    """Take the recorded events through the flow from the start; ``Conflict`` where they do not follow from each other."""
+    now: Replayed | None = None
+    for row in history:
+        if row.event == "create" and now is None:
+            now = Replayed(_S.UNCLAIMED, None, row.to_manager_no, row.version)
+            continue
+        if now is None or row.version != now.version + (row.event != "refresh"):
+            raise Conflict("任务历史不连续", remedy="与备份比对，查明缺失或多出的行")
+        if row.event == "refresh":
+            continue
+        step = advance(now.state, TaskEvent(row.event), row.reason)
+        kept = {"keep": now.manager_no, "free": None, "set": row.to_manager_no}[step.manager]
+        if row.to_manager_no != kept or (step.manager == "set" and kept is None):
+            raise Conflict("任务历史中的经办人与事件不符", remedy="与备份比对，查明被改动的行")
+        now = Replayed(step.state, step.result, kept, row.version)
+    if now is None:
+        raise Conflict("任务没有历史", remedy="与备份比对")
+    return now

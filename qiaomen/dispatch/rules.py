@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from pydantic import Field
@@ -106,6 +108,18 @@ Row = TypeVar("Row", bound=CatalogRow)
 def load_admission_rules(overlay: Path | None = None) -> tuple[AdmissionRule, ...]:
     """Read the admission rules in the order in which they are shown."""
     return read_rows("admission_rules", AdmissionRule, overlay=overlay)
+
+
+@cache
+def shipped_allocation_rules() -> AllocationRules:
+    """Return the shipped numbers of the allocation, read once."""
+    return load_allocation_rules()
+
+
+@cache
+def shipped_deadlines() -> Mapping[TaskState, timedelta]:
+    """Return the shipped deadlines, read once."""
+    return MappingProxyType(dict(load_deadlines()))
 
 
 def load_allocation_rules(overlay: Path | None = None) -> AllocationRules:

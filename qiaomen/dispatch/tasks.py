@@ -204,7 +204,9 @@ def get_task(viewer: Viewer, connection: Connection, task_id: int) -> Task:
     )
     if row is None:
         raise NotFound("任务不存在", remedy="检查任务编号")
-    return read_task(viewer, row, institution_names(connection))
+    code, manager = row["who_institution_code"], row["who_manager_no"]
+    hidden = (code is not None or manager is not None) and not scope_of(viewer).covers(code, manager)
+    return read_task(viewer, row, institution_names(connection) if hidden else {})
 
 
 def task_history(viewer: Viewer, connection: Connection, task_id: int) -> list[HistoryRow]:

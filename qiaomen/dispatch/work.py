@@ -23,12 +23,13 @@ from qiaomen.bank import (
     may,
     pool_institutions,
     posts_held,
+    posts_of,
     scope_of,
     today_of,
 )
 from qiaomen.dispatch import flow
 from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent
-from qiaomen.dispatch.rules import AllocationRules, load_allocation_rules, load_deadlines
+from qiaomen.dispatch.rules import AllocationRules, shipped_allocation_rules, shipped_deadlines
 from qiaomen.dispatch.schema import TASK_HISTORY, TASKS
 from qiaomen.dispatch.tasks import Task, get_task
 from qiaomen.store import outbox
@@ -43,6 +44,31 @@ _STAMP: Final = {
 }
 _BY_ADMIN: Final = frozenset({TaskEvent.ASSIGN, TaskEvent.WITHDRAW})
 _BY_SYSTEM: Final = frozenset({TaskEvent.RECYCLE, TaskEvent.ESCALATE})
+_CHANGING: Final = (
+    "state",
+    "result",
+    "manager_no",
+    "branch_code",
+    "sub_branch_code",
+    "version",
+    "due_at",
+    "updated_at",
+    "claimed_at",
+    "intended_at",
+    "landed_at",
+    "closed_at",
+    "landed_amount_fen",
+)
+# Built once: a change writes every column that can change, so that one statement serves all events.
+_CHANGE: Final = (
+    sa.update(TASKS)
+    .where(TASKS.c.task_id == sa.bindparam("of_task"), TASKS.c.version == sa.bindparam("of_version"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _CHANGING})
+)
+_RECORD: Final = sa.insert(TASK_HISTORY)
+_HELD: Final = sa.select(sa.func.count()).where(
+    TASKS.c.manager_no == sa.bindparam("staff_no"), TASKS.c.state != TaskState.CLOSED.value
+)
 Deadlines = Mapping[TaskState, timedelta]
 
 
@@ -131,14 +157,10 @@ def _require_capacity(
 ) -> None:
     if task.manager_no == staff_no:
         return
-    posts = [post for post in posts_held(connection, today_of(now)) if post.staff_no == staff_no]
+    posts = posts_of(connection, staff_no, today_of(now))
     given = [post.capacity for post in posts if post.capacity is not None]
-    capacity = given[0] if given else (rules or load_allocation_rules()).capacity_default
-    held = connection.execute(
-        sa.select(sa.func.count()).where(
-            TASKS.c.manager_no == staff_no, TASKS.c.state != TaskState.CLOSED.value
-        )
-    ).scalar_one()
+    capacity = given[0] if given else (rules or shipped_allocation_rules()).capacity_default
+    held = connection.execute(_HELD, {"staff_no": staff_no}).scalar_one()
     if held >= capacity:
         raise Conflict(f"该客户经理进行中的任务已达上限（{capacity}条）", remedy="先办结或退回部分任务")
 
@@ -261,74 +283,65 @@ def apply_step(
     deadlines: Deadlines | None = None,
     **more: Any,
 ) -> Task:
-    """Change the row if nobody else has; note history and outbox in the same transaction."""
-    deadline = (load_deadlines() if deadlines is None else deadlines).get(step.state)
+    """Change the row if nobody else has; note history, outbox and audit log in the same transaction."""
+    limit = (shipped_deadlines() if deadlines is None else deadlines).get(step.state)
     values: dict[str, Any] = {
-        "state": step.state.value,
-        "result": step.result.value if step.result else None,
+        "state": step.state,
+        "result": step.result,
         "manager_no": manager_no,
         "version": task.version + 1,
         "updated_at": now,
         **{name: value for name, value in more.items() if value is not None or name == "sub_branch_code"},
     }
     if step.state is not task.state or event in {TaskEvent.ASSIGN, TaskEvent.RECYCLE, TaskEvent.ESCALATE}:
-        values["due_at"] = now + deadline if deadline else None
+        values["due_at"] = now + limit if limit else None
     stamp = _STAMP.get(step.state)
     if stamp is not None and getattr(task, stamp) is None:
         values[stamp] = now
-    changed = connection.execute(
-        sa.update(TASKS)
-        .where(TASKS.c.task_id == task.task_id, TASKS.c.version == task.version)
-        .values(**values)
-    )
+    after = replace(task, **values)
+    row = {f"new_{name}": getattr(after, name) for name in _CHANGING}
+    changed = connection.execute(_CHANGE, row | {"of_task": task.task_id, "of_version": task.version})
     if changed.rowcount != 1:
         raise Conflict("任务刚被他人认领或更新", remedy="刷新后重试")
-    _note(viewer, connection, task, event, step, manager_no, reason, now)
-    row = connection.execute(sa.select(TASKS).where(TASKS.c.task_id == task.task_id)).mappings().one()
-    after = dict(row)
-    names = ("version", "state", "result", "manager_no", "branch_code", "sub_branch_code", "due_at")
-    stamps = ("updated_at", "claimed_at", "intended_at", "landed_at", "closed_at", "landed_amount_fen")
-    fresh = {name: after[name] for name in (*names, *stamps)}
-    fresh["state"], fresh["result"] = step.state, step.result
-    detail = {"version": after["version"], "state": step.state.value, "manager": manager_no}
-    audit(connection, viewer, f"task.{event.value}", f"task:{task.task_id}", detail, now=now)
-    return replace(task, **fresh)
+    _note(viewer, connection, task, after, event, reason, now)
+    return after
 
 
 def _note(
     viewer: Viewer | None,
     connection: Connection,
-    task: Task,
+    before: Task,
+    after: Task,
     event: TaskEvent,
-    step: flow.Step,
-    manager_no: str | None,
     reason: str,
     now: datetime,
 ) -> None:
-    version = task.version + 1
-    unit = task.sub_branch_code or task.branch_code
-    connection.execute(
-        sa.insert(TASK_HISTORY).values(
-            task_id=task.task_id,
-            at=now,
-            actor=acting_on(viewer, unit, task.manager_no).actor if viewer else "system",
-            event=event.value,
-            from_state=task.state.value,
-            to_state=step.state.value,
-            reason=reason.strip(),
-            from_manager_no=task.manager_no,
-            to_manager_no=manager_no,
-            version=version,
-        )
-    )
-    payload = {
-        "task_id": task.task_id,
-        "lead_id": task.lead_id,
+    """Note the change in history, outbox and audit log, the audit log last: its head is held until the commit."""
+    unit = before.sub_branch_code or before.branch_code
+    row = {
+        "task_id": after.task_id,
+        "at": now,
+        "actor": acting_on(viewer, unit, before.manager_no).actor if viewer else "system",
         "event": event.value,
-        "state": step.state.value,
-        "result": step.result.value if step.result else None,
-        "manager_no": manager_no,
-        "version": version,
+        "from_state": before.state.value,
+        "to_state": after.state.value,
+        "reason": reason.strip(),
+        "from_manager_no": before.manager_no,
+        "to_manager_no": after.manager_no,
+        "version": after.version,
+    }
+    connection.execute(_RECORD, row)
+    payload = {
+        "task_id": after.task_id,
+        "lead_id": after.lead_id,
+        "event": event.value,
+        "state": after.state.value,
+        "result": after.result.value if after.result else None,
+        "manager_no": after.manager_no,
+        "version": after.version,
         "at": now.isoformat(),
     }
-    outbox.enqueue(connection, TOPIC, f"{task.task_id}:{version}", payload, now=now)
+    key, order = f"{after.task_id}:{after.version}", f"task_id:{after.task_id}"
+    outbox.enqueue(connection, TOPIC, key, payload, order_key=order, now=now)
+    detail = {"version": after.version, "state": after.state.value, "manager": after.manager_no}
+    audit(connection, viewer, f"task.{event.value}", f"task:{after.task_id}", detail, now=now)

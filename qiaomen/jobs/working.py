@@ -18,7 +18,13 @@ from typing import Any, Final
 from qiaomen import dispatch
 from qiaomen.bank import ZONE, drop_expired_sessions, local_analyst
 from qiaomen.chains import COMPANY_NODES
-from qiaomen.connectors import EgressPolicy, PushSettings, deliver_outbox, load_channels
+from qiaomen.connectors import (
+    EgressPolicy,
+    PushSettings,
+    deliver_outbox,
+    load_channels,
+    load_delivery_rules,
+)
 from qiaomen.customers import CUSTOMERS
 from qiaomen.feed import FeedTables, send_digests
 from qiaomen.jobs.leases import kept_lease
@@ -208,6 +214,8 @@ def push_settings(workspace: Workspace) -> PushSettings:
         channels=load_channels(workspace.overlay),
         webhook_url=settings.webhook_url,
         webhook_secret=settings.webhook_secret,
+        webhook_secret_previous=settings.webhook_secret_previous,
+        rules=load_delivery_rules(workspace.overlay),
     )
 
 

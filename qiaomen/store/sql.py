@@ -6,6 +6,8 @@ one short transaction, committed at its end.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from qiaomen.store.disk import disk_errors, make_folder
@@ -32,6 +34,7 @@ METADATA: Final = sa.MetaData(
     }
 )
 BUSY_SECONDS: Final = 30.0
+PING_AFTER_SECONDS: Final = 1.0
 # A row number: 64 bits on PostgreSQL, the alias of rowid on SQLite.
 BigKey: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _MODE: Final = "qiaomen_mode"
@@ -89,9 +92,27 @@ def _open_sqlite(path: Path) -> sa.Engine:
 
 
 def _open_postgres(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    engine = sa.create_engine(url, pool_size=10, max_overflow=20)
     event.listen(engine, "begin", _begin_postgres)
+    event.listen(engine, "checkin", _note_checkin)
+    event.listen(engine, "checkout", _ping_after_rest)
     return engine
+
+
+def _note_checkin(connection: Any, record: Any) -> None:  # noqa: ARG001
+    record.info["rested_since"] = time.monotonic()
+
+
+def _ping_after_rest(connection: Any, record: Any, proxy: object) -> None:  # noqa: ARG001
+    # A ping at every checkout costs a round trip; a server restart is noticed after a short rest all the same.
+    since = record.info.get("rested_since")
+    if since is None or time.monotonic() - since < PING_AFTER_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError("the server closed the connection") from error
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001
@@ -105,8 +126,12 @@ def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001
 
 def _begin_sqlite(connection: Connection) -> None:
     writer = connection.get_execution_options().get(_MODE) != "read"
-    connection.exec_driver_sql(f"PRAGMA query_only={0 if writer else 1}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    raw: Any = connection.connection.driver_connection
+    try:
+        raw.execute(f"PRAGMA query_only={0 if writer else 1}")
+        raw.execute("BEGIN IMMEDIATE" if writer else "BEGIN")
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN", None, error) from error
 
 
 def _begin_postgres(connection: Connection) -> None:
@@ -125,7 +150,7 @@ def _worded(engine: sa.Engine) -> Iterator[None]:
             raise Unavailable("磁盘空间不足，本次写入未生效", where=place, remedy="清理磁盘后重试") from error
         if "readonly" in text or "unable to open" in text:
             raise Unavailable("数据库不可写或无法打开", where=place, remedy="检查路径与权限") from error
-        if "locked" in text:
+        if "locked" in text or "deadlock" in text:
             raise Unavailable("数据库正忙", where=place, remedy="稍后重试") from error
         if "connection" in text.lower():
             raise Unavailable(

@@ -41,26 +41,49 @@ def test_a_claimed_message_returns_when_its_lease_ends_and_the_late_worker_canno
     assert outbox.claim(sql, "w2", LATER + timedelta(days=1)) == []
 
 
-def test_a_failing_message_waits_longer_each_time_and_dies(sql: sa.Engine) -> None:
+def test_a_failed_message_comes_back_when_told_and_is_dead_without_a_time(sql: sa.Engine) -> None:
     with writing(sql) as connection:
         outbox.enqueue(connection, "crm", "t1", {}, now=NOW)
-    now, waits = NOW, []
-    for _ in range(outbox.ATTEMPTS):
-        (message,) = outbox.claim(sql, "w", now)
-        assert outbox.fail(sql, message, "连接被拒绝" * 200, now)
-        before = now
-        while not outbox.claim(sql, "peek", now, topics=["other"]) and now < before + timedelta(days=2):
-            with reading(sql) as connection:
-                state, next_at = connection.execute(
-                    sa.select(outbox.OUTBOX.c.state, outbox.OUTBOX.c.next_at)
-                ).one()
-            if state == "dead" or next_at <= now:
-                break
-            now = next_at
-        waits.append(now - before)
+    (message,) = outbox.claim(sql, "w", NOW)
+    assert outbox.fail(sql, message, "连接被拒绝" * 200, NOW, LATER)
+    assert outbox.claim(sql, "w", NOW + timedelta(minutes=9)) == []
+    (message,) = outbox.claim(sql, "w", LATER)
+    assert message.attempts == 2
+    assert outbox.put_off(sql, message, LATER, "稍后")
+    (message,) = outbox.claim(sql, "w", LATER)
+    assert message.attempts == 2, "a message put off was not tried"
+    assert outbox.fail(sql, message, "x", LATER, None)
     with reading(sql) as connection:
-        assert outbox.counts(connection) == {"dead": 1}
-    assert waits[:3] == [timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2)]
+        (entry,) = outbox.entries(connection, states=["dead"])
+        assert (entry.attempts, entry.error) == (2, "x")
+    with writing(sql) as connection:
+        assert outbox.requeue(connection, [message.message_id, 99], LATER) == [message.message_id]
+        assert outbox.requeue(connection, [message.message_id], LATER) == []
+    (again,) = outbox.claim(sql, "w", LATER)
+    assert (again.key, again.attempts) == ("t1", 1)
+
+
+def test_messages_of_one_key_go_one_after_the_other(sql: sa.Engine) -> None:
+    with writing(sql) as connection:
+        for number in (1, 2, 3):
+            outbox.enqueue(connection, "task", f"7:{number}", {}, order_key="task_id:7", now=NOW)
+        assert outbox.enqueue_all(connection, "task", {"8:1": {"task_id": 8}}, ordered_by="task_id", now=NOW) == 1
+    first, other = outbox.claim(sql, "w1", NOW)
+    assert (first.key, other.key, other.order_key) == ("7:1", "8:1", "task_id:8")
+    assert outbox.finish(sql, other, NOW)
+    assert outbox.claim(sql, "w2", NOW) == [], "the second waits for the first"
+    assert outbox.fail(sql, first, "x", NOW, LATER)
+    assert outbox.claim(sql, "w2", NOW) == [], "also while the first waits to be tried again"
+    (first,) = outbox.claim(sql, "w2", LATER)
+    assert outbox.fail(sql, first, "x", LATER, None)
+    assert outbox.claim(sql, "w2", LATER) == [], "a dead one holds the later ones back"
+    with writing(sql) as connection:
+        assert outbox.discard(connection, [first.message_id], LATER) == [first.message_id]
+    (second,) = outbox.claim(sql, "w3", LATER)
+    assert second.key == "7:2"
+    assert outbox.finish(sql, second, LATER)
+    (third,) = outbox.claim(sql, "w3", LATER)
+    assert third.key == "7:3"
 
 
 def test_many_workers_share_the_messages(sql: sa.Engine) -> None:
