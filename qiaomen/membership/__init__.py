@@ -22,6 +22,7 @@ from qiaomen.membership.grammar import from_json, parse
 from qiaomen.membership.index import Facet, Index
 from qiaomen.membership.names import DIMENSION_LABELS, Names
 from qiaomen.membership.relational import to_ibis
+from qiaomen.membership.seen import Hidden, SeenIndex
 from qiaomen.membership.tables import MEMBERSHIP_NAMES, MEMBERSHIPS
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
     "Everything",
     "Expression",
     "Facet",
+    "Hidden",
     "Index",
     "Known",
     "Member",
     "Names",
     "Not",
     "Or",
+    "SeenIndex",
     "WrongExpression",
     "build_index",
     "from_json",

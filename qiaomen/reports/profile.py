@@ -26,6 +26,7 @@ from qiaomen.scoring import TIERS
 from qiaomen.vocab import TIER_LABELS, NotFound, check_uscc, normalise_code
 
 NOTICE: Final = "仅用于营销排序，不作授信审批依据；失信与风险信息以来源公示为准"
+IN_BANK: Final = "in_bank"
 _DEAD: Final = ("注销", "吊销", "撤销", "清算")
 
 
@@ -40,6 +41,15 @@ class Subject:
     customer: dict[str, Any] | None
     in_scope: bool
     as_of: dt.date | None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is a customer outside the viewer's scope, of which only the bank's public knowledge is shown."""
+        return self.customer is not None and not self.in_scope
+
+    def may_read(self, event: dict[str, Any]) -> bool:
+        """Whether an opportunity may be shown: what the bank's own flows say of others' customers may not."""
+        return not (self.foreign and event["detector"] == IN_BANK)
 
     @property
     def company_id(self) -> int:
@@ -65,7 +75,7 @@ def find_company(viewer: Viewer, reads: ProfileReads, key: str) -> tuple[Company
         raise NotFound(
             f"没有找到“{text}”", remedy="检查统一社会信用代码、企业编号或名称，可只输入简称或拼音首字母"
         )
-    return tuple(_choice(reads, row) for row in rows)
+    return tuple(_choice(viewer, reads, row) for row in rows)
 
 
 def _by_number_or_code(reads: ProfileReads, text: str) -> list[dict[str, Any]]:
@@ -75,14 +85,16 @@ def _by_number_or_code(reads: ProfileReads, text: str) -> list[dict[str, Any]]:
     return reads.rows(COMPANIES, "company_id", int(text)) if text.isdecimal() and len(text) <= 10 else []
 
 
-def _choice(reads: ProfileReads, row: dict[str, Any]) -> CompanyChoice:
+def _choice(viewer: Viewer, reads: ProfileReads, row: dict[str, Any]) -> CompanyChoice:
     number = int(row["company_id"])
+    customers = reads.rows(CUSTOMERS, "company_id", number)
+    scope = scope_of(viewer)
     return CompanyChoice(
         company_id=number,
         name=row["name"] or f"企业 {number}",
         uscc=row["uscc"],
         region=region_words(row["region_code"]),
-        is_customer=bool(reads.rows(CUSTOMERS, "company_id", number)),
+        is_customer=any(scope.covers(row["institution_code"], row["manager_no"]) for row in customers),
     )
 
 
@@ -132,7 +144,7 @@ def _as_of(reads: ProfileReads) -> dt.date | None:
 def profile_of(subject: Subject, connection: Connection | None = None) -> CompanyProfile:
     """Build the profile."""
     number = subject.company_id
-    events = subject.reads.rows(OPPORTUNITIES, "company_id", number)
+    events = [row for row in subject.reads.rows(OPPORTUNITIES, "company_id", number) if subject.may_read(row)]
     risks = sections.risks(subject, events)
     related = sections.related(subject)
     marketing = sections.marketing(subject, connection)
@@ -174,7 +186,7 @@ def profile_of(subject: Subject, connection: Connection | None = None) -> Compan
 def _head(subject: Subject, light: Light, grounds: tuple[Line, ...]) -> Head:
     row = mask_row(subject.viewer, COMPANIES, subject.row)
     tiers = subject.reads.rows(TIERS, "company_id", subject.company_id)
-    tier = tiers[0] if tiers else {}
+    tier = tiers[0] if tiers and not subject.foreign else {}
     listed = joined(row["listed_board"], row["stock_code"], by=" ")
     return Head(
         company_id=subject.company_id,
@@ -252,7 +264,7 @@ def _verdict(
     """Say in one line whom we have before us, why now, with what, and through whom."""
     if light == "red":
         return f"暂不营销：{grounds[0].text}"
-    tiers = subject.reads.rows(TIERS, "company_id", subject.company_id)
+    tiers = [] if subject.foreign else subject.reads.rows(TIERS, "company_id", subject.company_id)
     who = joined(
         "存量客户" if subject.customer else "潜客",
         f"分层{TIER_LABELS[tiers[0]['tier']]}" if tiers and tiers[0]["tier"] in TIER_LABELS else "",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 SELLING: Final = frozenset({"marketing", "both", "retention"})
 TIMELINE_LENGTH: Final = 40
+OWN_BOOKS: Final = ("customers", "customer_records", "dealings", "cashflows", "outcomes")
 _LENDERS: Final = ("银行", "信托", "租赁", "小额贷款", "保理", "信用社", "金融")
 _DEALINGS: Final = {
     "deposit": "活期存款",
@@ -222,6 +223,8 @@ def parks(subject: Subject) -> tuple[Line, ...]:
 def tags(subject: Subject) -> tuple[Line, ...]:
     """Return its tags with their evidence."""
     rows = subject.reads.rows(COMPANY_TAGS, "company_id", subject.company_id)
+    if subject.foreign:
+        rows = [row for row in rows if not _from_own_books(row["evidence"])]
     return tuple(
         Line(
             text=subject.words.tag(row["tag"]),
@@ -231,6 +234,11 @@ def tags(subject: Subject) -> tuple[Line, ...]:
         )
         for row in rows
     )
+
+
+def _from_own_books(evidence: str | None) -> bool:
+    """Whether evidence ends in a row that only the bank's own books have."""
+    return (evidence or "").rpartition("｜")[2].partition("/")[0] in OWN_BOOKS
 
 
 def related(subject: Subject) -> dict[str, tuple[Line, ...]]:

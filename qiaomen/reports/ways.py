@@ -29,7 +29,12 @@ _NEEDED: Final = {
 
 
 def products(subject: Subject) -> tuple[ProductFit, ...]:
-    """Return the products offered to it, best first, each with the points behind it."""
+    """Return the products offered to it, best first, each with the points behind it.
+
+    Nothing for a customer outside the viewer's scope: offers and points rest on its dealings here.
+    """
+    if subject.foreign:
+        return ()
     offers = sorted(subject.reads.rows(OFFERS, "company_id", subject.company_id), key=lambda row: row["rank"])
     scores = {row["strategy"]: row for row in subject.reads.rows(SCORES, "company_id", subject.company_id)}
     carried = {row["tag"] for row in subject.reads.rows(COMPANY_TAGS, "company_id", subject.company_id)}

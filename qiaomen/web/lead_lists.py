@@ -16,6 +16,7 @@ from qiaomen.web.cards import ORIGIN_LABELS
 from qiaomen.web.cells import Cell, Chip, ColumnView, customer_chip
 from qiaomen.web.firms import Firm, firms
 from qiaomen.web.reading import Reading, Record
+from qiaomen.web.seen import foreign_customers
 from qiaomen.web.visit import Visit
 
 # A lead joined to a better one of the same firm is no rejection.
@@ -112,8 +113,9 @@ def seen(visit: Visit) -> list[Record]:
 
 
 def seen_rejected(visit: Visit) -> list[Record]:
-    """Rejected leads of firms in the divisions that the viewer's institutions cover."""
-    rows = visit.reading.once(rejected)
+    """Rejected leads of firms in the divisions that the viewer's institutions cover; of others' customers none."""
+    foreign = set(visit.reading.once(foreign_customers).tolist())
+    rows = [row for row in visit.reading.once(rejected) if row["company_id"] not in foreign]
     if visit.viewer.whole_bank:
         return rows
     covered = {

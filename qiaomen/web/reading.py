@@ -76,6 +76,13 @@ class Reading:
         self._kept: dict[Hashable, Any] = {}
         self._making: dict[Hashable, threading.RLock] = {}
         self._lock = threading.Lock()
+        # What viewers' readings computed from this one (``web/seen.py``).
+        self.shelves: Any = None
+
+    @property
+    def whole(self) -> Reading:
+        """The generation as it is; a viewer's reading answers with the one that it hides rows of."""
+        return self
 
     @property
     def number(self) -> int:

@@ -7,13 +7,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from qiaomen.membership import Index
+from qiaomen.membership import Hidden, Index, SeenIndex
 from qiaomen.registry import COMPANIES
 from qiaomen.scoring import TIERS
 from qiaomen.vocab import NotFound
 from qiaomen.web.reading import Reading
+from qiaomen.web.seen import foreign_customers, inside_kinds, inside_tags
 
 INDEX: Final = "membership_index"
+# Fields that are measured from the customers: their values tell who is one.
+FROM_CUSTOMERS: Final = ("hops", "warmth")
 SORTS: Final[tuple[tuple[str, str], ...]] = (
     ("priority", "营销优先级"),
     ("response_index", "响应度"),
@@ -28,10 +31,20 @@ def open_index(reading: Reading) -> Index:
     return Index.open(reading.arrays(INDEX))
 
 
+def seen_index(reading: Reading) -> Index:
+    """Hide in the index what the bank alone knows of customers outside the reading's scope."""
+    index = reading.once(open_index)
+    foreign = reading.once(foreign_customers)
+    if not len(foreign):
+        return index
+    values = {"opportunity": reading.once(inside_kinds), "tag": reading.once(inside_tags)}
+    return SeenIndex(index, Hidden(foreign, ("customer",), values, FROM_CUSTOMERS))
+
+
 def index_or_none(reading: Reading) -> Index | None:
-    """Return the screening index; nothing before the first run."""
+    """Return the screening index as the reading's viewers may see it; nothing before the first run."""
     try:
-        return reading.once(open_index)
+        return reading.once(seen_index)
     except NotFound:
         return None
 

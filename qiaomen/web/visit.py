@@ -21,6 +21,7 @@ from qiaomen.bank import (
     Viewer,
     institution_names,
     require,
+    scope_of,
     session_of,
     staff_names,
     token_viewer,
@@ -46,6 +47,7 @@ from qiaomen.web.security import (
     check_token,
     form_token,
 )
+from qiaomen.web.seen import seen_reading
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 
@@ -126,6 +128,10 @@ class Visit:
     reading: Reading
     secret: str
     password_due: bool = False
+
+    def __post_init__(self) -> None:
+        """Whatever a page asks the reading for lies in the viewer's scope."""
+        object.__setattr__(self, "reading", seen_reading(self.reading, scope_of(self.viewer)))
 
     @property
     def labels(self) -> Labels:

@@ -35,6 +35,7 @@ from qiaomen.web.pages.parks import residents
 from qiaomen.web.pages.radius import dots, located
 from qiaomen.web.reading import Reading
 from qiaomen.web.screens import index_or_none, ranks
+from qiaomen.web.seen import EVERYTHING, seen_reading
 from qiaomen.web.ways import found_paths, has_graph
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ def warm(reading: Reading) -> None:
     """Read ahead; a part that cannot be read is left to the page, which says why."""
     if not reading.number:
         return
+    reading = seen_reading(reading, EVERYTHING)
     try:
         load_gazetteer()
         for table in BY_COMPANY:

@@ -63,7 +63,7 @@ def unit_names(reading: Reading) -> dict[str, str]:
 
 def conceal(visit: Visit) -> Concealment:
     """Return what hides customers outside the viewer's scope."""
-    return concealment(visit.viewer, visit.reading.table(CUSTOMERS), visit.reading.once(unit_names))
+    return concealment(visit.viewer, visit.reading.whole.table(CUSTOMERS), visit.reading.once(unit_names))
 
 
 def seen_paths(visit: Visit, company_id: int, k: int, mode: Mode) -> list[Path]:
@@ -74,6 +74,7 @@ def seen_paths(visit: Visit, company_id: int, k: int, mode: Mode) -> list[Path]:
 
 def found_paths(reading: Reading, company_id: int, k: int, mode: Mode) -> list[Path]:
     """Return the best paths as the bank knows them: never shown as they are."""
+    reading = reading.whole
     if not has_graph(reading):
         return []
     try:

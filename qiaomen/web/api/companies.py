@@ -119,7 +119,7 @@ def search(
 def company(visit: Caller, key: str) -> CompanyProfile:
     """Return the profile; the key is a credit code, a company number or a name."""
     with reading(visit.sql) as connection:
-        profile = company_profile(visit.viewer, visit.reading, key, visit.words, connection)
+        profile = company_profile(visit.viewer, visit.reading.whole, key, visit.words, connection)
     about(visit.request, f"company:{profile.head.company_id}")
     return profile
 
@@ -132,7 +132,7 @@ def reach(
     diverse: Annotated[bool, Query(description="different introducers instead of the warmest paths")] = False,
 ) -> list[PathItem]:
     """Return the paths, customers outside the caller's scope concealed."""
-    choices = find_company(visit.viewer, visit.reading, key)
+    choices = find_company(visit.viewer, visit.reading.whole, key)
     if len(choices) > 1:
         raise InputRejected(f"“{key}”对应 {len(choices)} 家企业", remedy="改用企业编号或统一社会信用代码")
     about(visit.request, f"company:{choices[0].company_id}")

@@ -294,7 +294,7 @@ def company_view(
 def show(visit: Annotated[Visit, Depends(signed_in)], company_id: RowNumber) -> Response:
     """Show one company."""
     with reading(visit.sql) as connection:
-        profile = company_profile(visit.viewer, visit.reading, company_id, visit.words, connection)
+        profile = company_profile(visit.viewer, visit.reading.whole, company_id, visit.words, connection)
         tasks: tuple[tuple[str, str, str], ...] = ()
         if may(visit.viewer, Action.SEE_TASKS):
             found = list_tasks(

@@ -13,14 +13,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import pyarrow.compute as pc
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from qiaomen.bank import Action, audit
 from qiaomen.customers import (
-    UPLOAD_CHANGES,
     ListHead,
     Upload,
     guess_mapping,
@@ -35,6 +33,7 @@ from qiaomen.vocab import InputRejected, NotFound
 from qiaomen.web import formats
 from qiaomen.web.cells import Cell, ColumnView, TableView, table
 from qiaomen.web.figures import Figure
+from qiaomen.web.own_lists import own_loads, require_own_load, require_own_rows
 from qiaomen.web.reading import Record
 from qiaomen.web.tabs import inventory_tabs
 from qiaomen.web.visit import Visit, changing, now, signed_in
@@ -196,6 +195,7 @@ def draft(visit: Visit, number: str, mapping: dict[str, str] | None) -> Draft:
     errors, problem = None, ""
     try:
         upload = try_customer_list(visit.site.workspace, path, name, chosen)
+        require_own_rows(visit, upload)
         figures, errors = trial_figures(upload), error_table(upload)
     except InputRejected as error:
         problem = str(error)
@@ -204,11 +204,14 @@ def draft(visit: Visit, number: str, mapping: dict[str, str] | None) -> Draft:
 
 def history(visit: Visit) -> TableView:
     """Lists that were applied, newest first; those with changes can be undone."""
-    changes = visit.reading.table(UPLOAD_CHANGES)
-    undoable = set(pc.unique(changes.column("load_id")).to_pylist())
+    undoable = visit.reading.once(own_loads)
     loads = visit.reading.table(LOADS)
     rows = [
-        row for row in loads.to_pylist() if row["source"] == "customers" and row["load_id"].startswith("U")
+        row
+        for row in loads.to_pylist()
+        if row["source"] == "customers"
+        and row["load_id"].startswith("U")
+        and (visit.viewer.whole_bank or row["load_id"] in undoable)
     ]
     rows.sort(key=lambda row: str(row["loaded_at"]), reverse=True)
     columns: tuple[ColumnView[Record], ...] = (
@@ -293,6 +296,7 @@ async def map_or_apply(
 def apply_list(visit: Visit, number: str, mapping: dict[str, str]) -> Response:
     """Apply a list, remember its mapping and note it in the audit log."""
     path, name = waiting(visit, number)
+    require_own_rows(visit, try_customer_list(visit.site.workspace, path, name, mapping))
     upload = apply_customer_list(visit.site.workspace, path, name, mapping)
     with writing(visit.sql) as connection:
         save_mapping(connection, read_head(path).headers, mapping, by=visit.viewer.login, now=now())
@@ -339,6 +343,7 @@ def harmless(value: str) -> str:
 def confirm_undo(visit: Annotated[Visit, Depends(signed_in)], load_id: str) -> Response:
     """Ask before an upload is taken back."""
     visit.require(Action.UPLOAD_CUSTOMERS)
+    require_own_load(visit, load_id)
     return page(visit, undo=load_id)
 
 
@@ -346,6 +351,7 @@ def confirm_undo(visit: Annotated[Visit, Depends(signed_in)], load_id: str) -> R
 def undo(visit: Annotated[Visit, Depends(changing)], load_id: str) -> Response:
     """Take an upload back and list what stays because something later changed it."""
     visit.require(Action.UPLOAD_CUSTOMERS)
+    require_own_load(visit, load_id)
     undone = undo_customer_list(visit.site.workspace, load_id)
     with writing(visit.sql) as connection:
         audit(

@@ -37,6 +37,7 @@ from qiaomen.web.figures import Figure
 from qiaomen.web.firms import customer_numbers, firms
 from qiaomen.web.labels import Labels
 from qiaomen.web.reading import Reading, Record
+from qiaomen.web.seen import open_events
 from qiaomen.web.visit import Visit, signed_in
 
 Mask = npt.NDArray[np.bool_]
@@ -125,7 +126,7 @@ def _of_signal(reading: Reading, signal: str) -> frozenset[str]:
 def selected(reading: Reading, filters: Filters) -> pa.Table:
     """Return the opportunities that pass the filters, newest first."""
     rows = reading.once(newest_first)
-    mask = np.ones(rows.num_rows, bool)
+    mask = reading.once(open_events, newest_first).copy()
     for column in ("kind", "grade", "polarity", "status"):
         value = getattr(filters, column)
         if value:

@@ -52,7 +52,6 @@ class Located:
     lon: Values
     lat: Values
     priority: Values
-    customer: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,17 @@ def located(reading: Reading) -> Located:
     rank = reading.once(ranks)[numbers] if len(numbers) else np.empty(0)
     order = np.argsort(rank, kind="stable")
     priority = np.where(np.isinf(rank), 0.0, -rank)[order]
-    customers = np.isin(numbers, reading.once(customer_numbers))[order]
     return Located(
         numbers[order],
         rows.column("lon").to_numpy()[order],
         rows.column("lat").to_numpy()[order],
         priority,
-        customers,
     )
+
+
+def ours(reading: Reading) -> npt.NDArray[np.bool_]:
+    """Tell which of the located companies are customers that the viewer may know of."""
+    return np.isin(reading.once(located).numbers, reading.once(customer_numbers))
 
 
 def outlets(reading: Reading) -> tuple[Outlet, ...]:
@@ -161,7 +163,7 @@ def dots(reading: Reading) -> dict[str, list[list[Any]]]:
     places = reading.once(located)
     companies = reading.keyed(COMPANIES, "company_id")
     found: dict[str, list[list[Any]]] = {}
-    for kind, wanted in (("customers", places.customer), ("prospects", ~places.customer)):
+    for kind, wanted in (("customers", reading.once(ours)), ("prospects", ~reading.once(ours))):
         at = np.flatnonzero(wanted)[:DOTS]
         names = companies.by_key(places.numbers[at].tolist(), "name")
         found[kind] = [
@@ -182,7 +184,8 @@ def inside(visit: Visit, circle: Circle) -> Inside:
     places = visit.reading.once(located)
     far = distances(places, circle.lon, circle.lat)
     near = far <= circle.radius_m
-    prospects = near & ~places.customer
+    held = visit.reading.once(ours)
+    prospects = near & ~held
     shown = np.flatnonzero(prospects)[:LISTED]
     by_number = {
         row.company_id: row for row in firms(visit.reading, visit.labels, places.numbers[shown].tolist())
@@ -201,7 +204,7 @@ def inside(visit: Visit, circle: Circle) -> Inside:
     count = int(prospects.sum())
     return Inside(
         total=formats.count(int(near.sum())),
-        customers=formats.count(int((near & places.customer).sum())),
+        customers=formats.count(int((near & held).sum())),
         prospects=formats.count(count),
         prospect_count=count,
         rows=tuple(rows),

@@ -224,7 +224,7 @@ def ask(
     shown = seen_paths(visit, company_id, PATHS, chosen)
     if number >= len(open_ways):
         raise NotFound("没有这条路径", remedy="刷新页面后再选")
-    customer = visit.reading.keyed(CUSTOMERS, "company_id").first(open_ways[number].customer_id)
+    customer = visit.reading.whole.keyed(CUSTOMERS, "company_id").first(open_ways[number].customer_id)
     if customer is None:
         raise NotFound("引荐人已不是本行客户", remedy="刷新页面后再选")
     with writing(visit.sql) as connection:
