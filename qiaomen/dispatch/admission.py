@@ -148,8 +148,12 @@ def _status(leads: ir.Table, tables: AdmissionTables, rule: AdmissionRule, as_of
 
 
 def _region(leads: ir.Table, tables: AdmissionTables, rule: AdmissionRule, as_of: date) -> ir.Table:  # noqa: ARG001
-    prefixes = portable.split_words(tables.institution_records, "region_codes", to="prefix")
-    prefixes = prefixes.select("prefix").distinct()
+    import ibis
+
+    codes = portable.split_words(tables.institution_records, "region_codes", to="code")
+    # A whole code ends in zeros where it means a province or a city with all below it.
+    places = ibis.cases((codes.code.endswith("0000"), 2), (codes.code.endswith("00"), 4), else_=6)
+    prefixes = codes.select(prefix=codes.code.substr(0, places)).distinct()
     rows = leads.inner_join(tables.companies.select("company_id", "region_code", "address"), "company_id")
     lengths = [
         rows.region_code.substr(0, length).isin(prefixes.filter(prefixes.prefix.length() == length).prefix)

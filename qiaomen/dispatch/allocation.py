@@ -18,7 +18,7 @@ from qiaomen.bank import Institution, Post
 from qiaomen.dispatch.rules import AllocationRules
 from qiaomen.dispatch.tables import ALLOCATIONS
 from qiaomen.store import portable
-from qiaomen.vocab import Role, UnitType
+from qiaomen.vocab import Role, UnitType, region_prefix
 
 # Kept-back companies never come from these origins: 本行到期 and 流失预警 must be served.
 SERVED: Final = frozenset({"expiry", "retention"})
@@ -229,7 +229,9 @@ def _for_customer(bank: Bank, place: Place) -> _Target | None:
 
 
 def _overlap(unit: Institution, region_code: str) -> int:
-    return max((len(code) for code in unit.region_codes if region_code.startswith(code)), default=0)
+    """Return how many leading digits the region shares with the unit's closest division; 0 where it lies in none."""
+    prefixes = (region_prefix(code) if len(code) == 6 else code for code in unit.region_codes)
+    return max((len(prefix) for prefix in prefixes if region_code.startswith(prefix)), default=0)
 
 
 def _for_prospect(bank: Bank, lead_id: str, place: Place) -> _Target:

@@ -152,6 +152,17 @@ def test_an_unknown_region_waits_for_dispatch_by_hand_and_is_no_control() -> Non
     assert found[1]["reason"] == "地区不详，请手工指定机构"
 
 
+def test_whole_codes_of_divisions_cover_what_is_below_them() -> None:
+    institutions = [
+        BANK[0],
+        unit("B1", UnitType.BRANCH, "HQ", region_codes=("440000",)),
+        unit("B2", UnitType.BRANCH, "HQ", region_codes=("440300",)),
+    ]
+    places = [{"company_id": 1, "region_code": "440304"}, {"company_id": 2, "region_code": "440106"}]
+    found = run([lead(1), lead(2)], places, institutions=institutions, posts=[])
+    assert {n: row["branch_code"] for n, row in found.items()} == {1: "B2", 2: "B1"}, "the closest division"
+
+
 def test_full_managers_leave_leads_to_be_claimed_and_a_full_pool_defers() -> None:
     posts = [manager("M1", "S1", 2)]
     places = [{"company_id": n, "region_code": "310115"} for n in range(1, 8)]

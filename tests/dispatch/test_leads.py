@@ -256,6 +256,16 @@ def test_a_customer_out_of_the_region_is_served(world: World, engine: Engine) ->
     assert judged[2]["rules"] is None, "an unknown region is not out of area: it waits for dispatch by hand"
 
 
+def test_a_whole_code_of_a_province_or_city_covers_what_is_below_it(world: World, engine: Engine) -> None:
+    world.set(INSTITUTION_RECORDS, {"institution_code": "B1", "region_codes": "310000;320500;330106"})
+    regions = ["310000", "310115", "320505", "320105", "330106", "330105"]
+    world.set(COMPANIES, *({"company_id": n, "region_code": code} for n, code in enumerate(regions, start=1)))
+    world.set(OPPORTUNITIES, *(opportunity(str(n), n) for n in range(1, 7)))
+    judged = world.judged(engine)
+    inside = {n for n, row in judged.items() if row["admitted"]}
+    assert inside == {1, 2, 3, 5}
+
+
 def admitted(world: World, engine: Engine) -> list[dict[str, Any]]:
     leads = engine.memory(engine.arrow(world.leads(engine)))
     names = (
