@@ -14,12 +14,13 @@ from qiaomen.catalog import CatalogRow, read_rows
 
 
 class Currency(CatalogRow):
-    """One currency: how it is written and what a unit is worth in yuan at a date."""
+    """One currency: how it is written and what a unit is worth in yuan at a date, and who says so."""
 
     name_zh: str
     words: tuple[str, ...]
     rate_cny: float
     as_of: date
+    source: str = ""
 
 
 class AmountWord(CatalogRow):
