@@ -239,6 +239,19 @@ def rejects(
     show_rejects(workspace, viewer_of_command(workspace, user, "rejects"), load_id, limit, as_json)
 
 
+@app.command("retention")
+def retention(
+    past: Annotated[bool, typer.Option("--past", help="只列超过留存期限的")] = False,
+    user: As = "",
+    as_json: Json = False,
+) -> None:
+    """列出各来源留存的数据：供方、行数、最早装载日、期限，超过期限的标出。"""
+    from qiaomen.cli.listing import show_retention
+
+    workspace = workspace_of_command()
+    show_retention(workspace, viewer_of_command(workspace, user, "retention"), past, as_json)
+
+
 @app.command("serve")
 def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口；0 为任选空闲端口")] = 8000,

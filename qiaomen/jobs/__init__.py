@@ -19,6 +19,7 @@ from qiaomen.jobs.lists import (
 )
 from qiaomen.jobs.loading import LoadReport, load_files
 from qiaomen.jobs.observer import Observer, silent
+from qiaomen.jobs.retaining import retention_of
 from qiaomen.jobs.run_record import ask_run
 from qiaomen.jobs.running import RUN_STEPS, RunReport, last_report, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
@@ -54,6 +55,7 @@ __all__ = [
     "plan_selection",
     "preview_hand_over",
     "publish_keepers",
+    "retention_of",
     "run_all",
     "silent",
     "try_customer_list",

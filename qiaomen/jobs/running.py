@@ -20,6 +20,7 @@ from qiaomen.jobs.context import Run
 from qiaomen.jobs.freshness import inputs_mark, marker
 from qiaomen.jobs.leases import kept_lease
 from qiaomen.jobs.observer import Observer
+from qiaomen.jobs.retaining import note_retention
 from qiaomen.jobs.rules_record import note_rules
 from qiaomen.jobs.run_record import begin_run, give_up_run, is_done, last_run
 from qiaomen.jobs.tasking import sync_bank, task_writer, write_tasks
@@ -172,6 +173,7 @@ def _publish(workspace: Workspace, job: jobs.Job, day: date, observer: Observer)
             step(run)
             done += share / WHOLE * 0.95
             jobs.advance(workspace.sql, job, workspace.now(), progress=done, message=words, step=words)
+        note_retention(run)
         report = RunReport(run_id, 0, day, 0.0, run.counts, notes=run.notes)
         note = {"as_of": day.isoformat(), "run_id": run_id, "run": True, "job": job.job_id, "inputs": inputs}
         with jobs.holding(workspace.sql, job, workspace.now()):

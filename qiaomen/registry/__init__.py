@@ -29,6 +29,7 @@ from qiaomen.registry.plan import FilePlan, PlannedFile, SkippedFile, plan_files
 from qiaomen.registry.readers import RowFile, normal_header, open_rows
 from qiaomen.registry.refs import collect_refs
 from qiaomen.registry.relations import RelationsResult, resolve_relations
+from qiaomen.registry.retention import Held, Retention, held_rows, retention_report, sources_past
 from qiaomen.registry.source_docs import source_docs
 from qiaomen.registry.sources import (
     ColumnRule,
@@ -75,6 +76,7 @@ __all__ = [
     "FilePlan",
     "FileRule",
     "Gazetteer",
+    "Held",
     "IdentifyResult",
     "LoadResult",
     "Matcher",
@@ -85,6 +87,7 @@ __all__ = [
     "PlannedFile",
     "Region",
     "RelationsResult",
+    "Retention",
     "RowFile",
     "SkippedFile",
     "Source",
@@ -94,6 +97,7 @@ __all__ = [
     "check_sources",
     "collect_refs",
     "content_hashes",
+    "held_rows",
     "identify",
     "load_gazetteer",
     "load_money_reader",
@@ -115,6 +119,8 @@ __all__ = [
     "resolve_address",
     "resolve_addresses",
     "resolve_relations",
+    "retention_report",
     "short_division_name",
     "source_docs",
+    "sources_past",
 ]

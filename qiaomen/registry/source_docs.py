@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from qiaomen.registry.cleaning import CLEANERS, default_cleaner
 from qiaomen.registry.sources import CONTENT, ColumnRule, Condition, FileRule, Source, TableRule
-from qiaomen.vocab import Table
+from qiaomen.vocab import BASIS_LABELS, Table
 
 _HEAD = """# 数据来源
 
@@ -37,10 +37,21 @@ def _source(source: Source, tables: Mapping[str, Table]) -> str:
         f"\n## {source.code}：{source.name_zh}\n",
         source.doc,
         "",
-        f"供方：{source.supplier}。授权：{source.authorisation}。用途：{source.purpose}。留存：{source.retention}。",
+        _governance(source),
     ]
     parts += [_file(rule, tables) for rule in source.files]
     return "\n".join(parts)
+
+
+def _governance(source: Source) -> str:
+    says = f"供方：{source.supplier}。授权：{source.authorisation}。用途：{source.purpose}。"
+    return f"{says}留存：{source.retention}，自装载起 {source.retention_days} 天。{_basis(source)}"
+
+
+def _basis(source: Source) -> str:
+    if source.lawful_basis is None:
+        return "不含个人信息。"
+    return f"处理个人信息的依据：{BASIS_LABELS[source.lawful_basis]}。"
 
 
 def _file(rule: FileRule, tables: Mapping[str, Table]) -> str:

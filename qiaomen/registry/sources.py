@@ -14,9 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from qiaomen.catalog import CatalogRow, read_rows
 from qiaomen.registry.cleaning import cleaner_type, default_cleaner
-from qiaomen.vocab import CatalogInvalid, Table
+from qiaomen.vocab import BASIS_LABELS, CatalogInvalid, LawfulBasis, Table
 
 CONTENT: Final = "*"
+# Columns that name a person or reach one.
+PERSONAL: Final = frozenset({"phone", "email", "contact", "legal_representative", "person_ref", "person_name"})
 PLACEHOLDER: Final = re.compile(r"\{([^{}?]+)(\??)\}")
 MISSING_WORDS: Final = (
     *("-", "--", "—", "——", "/", "null", "none", "nan", "nat", "n/a", "#n/a", r"\n", "&nbsp;"),
@@ -204,16 +206,33 @@ class FileRule(_Part):
         return self
 
 
+Stated = Annotated[str, Field(min_length=2, max_length=200)]
+
+
 class Source(CatalogRow):
-    """One declared source, with what the audit asks for: supplier, authorisation, purpose, retention."""
+    """One declared source, with what the audit asks for: supplier, authorisation, purpose, retention.
+
+    Rows older than ``retention_days`` since they were last loaded are listed by ``qiaomen retention``. A source of
+    personal information states the ground of 个人信息保护法第十三条 on which it is used.
+    """
 
     name_zh: str
     doc: str = ""
-    supplier: str
-    authorisation: str
-    purpose: str
-    retention: str
+    supplier: Stated
+    authorisation: Stated
+    purpose: Stated
+    retention: Stated
+    retention_days: int = Field(ge=1, le=36_500)
+    lawful_basis: LawfulBasis | None = None
     files: tuple[FileRule, ...]
+
+    @model_validator(mode="after")
+    def _grounds_for_persons(self) -> Source:
+        filled = {name for rule in self.files for table in rule.tables for name in table.columns}
+        if (personal := sorted(filled & PERSONAL)) and self.lawful_basis is None:
+            known = "、".join(f"{basis.value}（{BASIS_LABELS[basis]}）" for basis in LawfulBasis)
+            raise ValueError(f"含个人信息（{'、'.join(personal)}），须写明 lawful_basis：{known}")
+        return self
 
 
 def load_sources(overlay: Path | None = None) -> dict[str, Source]:

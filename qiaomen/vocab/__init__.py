@@ -31,6 +31,7 @@ from qiaomen.vocab.uscc import (
     repair_candidates,
 )
 from qiaomen.vocab.words import (
+    BASIS_LABELS,
     GRADE_LABELS,
     OUTCOME_LABELS,
     POLARITY_LABELS,
@@ -44,6 +45,7 @@ from qiaomen.vocab.words import (
     TIER_LABELS,
     UNIT_LABELS,
     Grade,
+    LawfulBasis,
     MatchOutcome,
     Polarity,
     RelationKind,
@@ -57,6 +59,7 @@ from qiaomen.vocab.words import (
 )
 
 __all__ = [
+    "BASIS_LABELS",
     "GRADE_LABELS",
     "LEVEL_LABELS",
     "OUTCOME_LABELS",
@@ -77,6 +80,7 @@ __all__ = [
     "DataClass",
     "Grade",
     "InputRejected",
+    "LawfulBasis",
     "MatchOutcome",
     "NotAllowed",
     "NotFound",

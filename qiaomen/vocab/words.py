@@ -6,6 +6,29 @@ from enum import StrEnum
 from typing import Final
 
 
+class LawfulBasis(StrEnum):
+    """Grounds on which personal information may be used: 个人信息保护法 (2021) article 13, items 1 to 7."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    DUTY = "duty"
+    EMERGENCY = "emergency"
+    NEWS = "news"
+    DISCLOSED = "disclosed"
+    OTHER_LAW = "other_law"
+
+
+BASIS_LABELS: Final[dict[str, str]] = {
+    "consent": "取得个人的同意（第一项）",
+    "contract": "为订立、履行个人作为一方当事人的合同或者依法实施人力资源管理所必需（第二项）",
+    "duty": "为履行法定职责或者法定义务所必需（第三项）",
+    "emergency": "应对突发公共卫生事件或者紧急情况下保护生命健康和财产安全所必需（第四项）",
+    "news": "为公共利益实施新闻报道、舆论监督，在合理范围内（第五项）",
+    "disclosed": "在合理范围内处理个人自行公开或者其他已经合法公开的信息（第六项）",
+    "other_law": "法律、行政法规规定的其他情形（第七项）",
+}
+
+
 class RelationKind(StrEnum):
     """Kinds of relation; the first eight are the declared kinds, the rest structural or suspected."""
 

@@ -117,3 +117,17 @@ def test_an_export_of_the_log_is_noted_in_it(bank: Path, tmp_path: Path) -> None
     detail = json.loads(listed["rows"][0]["detail"])
     assert detail["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert detail["rows"] == 10
+
+
+def test_what_is_kept_too_long_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "bank"
+    init_workspace(root)
+    (root / "inbox" / "companies.csv").write_text("name\n甲有限公司\n", encoding="utf-8")
+    assert call("load", workspace=root).code == 0
+    (row,) = check("retention", call("retention", "--json", workspace=root))["sources"]
+    assert (row["source"], row["rows"], row["past_rows"]) == ("companies", 1, 0)
+    assert call("retention", "--past", "--json", workspace=root).document["sources"] == []
+    monkeypatch.setenv("QIAOMEN_AS_OF", "2099-01-01")
+    (row,) = call("retention", "--past", "--json", workspace=root).document["sources"]
+    assert row["past_rows"] == 1
+    assert "1 处超过期限" in call("retention", workspace=root).out

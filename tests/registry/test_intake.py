@@ -245,6 +245,7 @@ supplier: 管委会
 authorisation: 合作协议
 purpose: 园区获客
 retention: 三年
+retention_days: 1095
 files:
   - patterns: ["管委会名单*"]
     mode: snapshot
