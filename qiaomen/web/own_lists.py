@@ -45,5 +45,6 @@ def require_own_rows(visit: Visit, upload: Upload) -> None:
         outside += not fits or (change["action"] == "update" and not known)
     if outside:
         raise InputRejected(
-            f"有 {outside:,} 行不属于您管辖的机构", remedy="只保留管户机构在辖内的客户，其余请总行办理"
+            f"有 {outside:,} 行没有写明管户机构，或不属于您管辖",
+            remedy="只保留管户机构在辖内的客户，其余请总行办理",
         )

@@ -274,7 +274,13 @@ def relations() -> list[dict[str, Any]]:
 
 def records() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Two customer rows as the bank has them: one matched, one that waits for a person."""
-    place = {"source": "customers", "file": "customers.csv", "line": 2, "load_id": "L0"}
+    place = {
+        "source": "customers",
+        "file": "customers.csv",
+        "line": 2,
+        "load_id": "L0",
+        "institution_code": "S01",
+    }
     records = [
         place | {"record_key": "C0000", "customer_no": "C0000", "name": company(0)["name"]},
         place | {"record_key": "C9000", "customer_no": "C9000", "name": "澜微零五", "address": "创新路 5 号"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from conftest import Browser, Enter
 from small_city import City
 
@@ -129,22 +130,45 @@ def test_a_doubtful_match_is_decided_and_taken_back(enter: Enter, city: City) ->
 
 def test_a_list_is_tried_applied_and_undone(enter: Enter, city: City) -> None:
     browser = enter(BRANCH)
-    content = "客户编号,企业名称,开户日期\nC8001,上海澜微新客有限公司,2026-01-02\n,缺编号有限公司,2026-01-03\n".encode(
-        "gb18030"
+    lines = (
+        "客户编号,企业名称,开户日期,机构代码",
+        "C8001,上海澜微新客有限公司,2026-01-02,S01",
+        ",缺编号有限公司,2026-01-03,S01",
     )
+    content = "\n".join(lines).encode("gb18030")
     tried = browser.post("/inventory/upload", files={"file": ("名单.csv", io.BytesIO(content), "text/csv")})
     assert tried.status_code == 200, tried.text[:400]
     assert "尚未写入" in tried.text
     assert "退回的行" in tried.text
     number = tried.url.path.rsplit("/", 1)[1]
     assert "缺编号有限公司" in browser.get(f"/inventory/upload/{number}/errors.csv").text
-    mapping = {"column_customer_no": "客户编号", "column_name": "企业名称", "column_opened_on": "开户日期"}
+    mapping = {
+        "column_customer_no": "客户编号",
+        "column_name": "企业名称",
+        "column_opened_on": "开户日期",
+        "column_institution_code": "机构代码",
+    }
     applied = browser.post(f"/inventory/upload/{number}", mapping | {"step": "apply"})
     assert "已入库：新增 1 户" in applied.text
     load_id = applied.text.split("/inventory/upload/undo/")[1].split('"')[0]
     assert "移除 1 户" in browser.post(f"/inventory/upload/undo/{load_id}").text
     names = city.workspace.lake.snapshot().arrow(CUSTOMER_RECORDS).column("name").to_pylist()
     assert "上海澜微新客有限公司" not in names
+
+
+@pytest.mark.parametrize("place", ["H00", ""])
+def test_a_list_of_others_customers_is_refused(enter: Enter, place: str) -> None:
+    content = f"客户编号,企业名称,机构代码\nC8001,上海澜微新客有限公司,{place}\n".encode()
+    browser = enter(BRANCH)
+    tried = browser.post("/inventory/upload", files={"file": ("名单.csv", io.BytesIO(content), "text/csv")})
+    assert "不属于您管辖" in tried.text, tried.text[-800:]
+    number = tried.url.path.rsplit("/", 1)[1]
+    mapping = {
+        "column_customer_no": "客户编号",
+        "column_name": "企业名称",
+        "column_institution_code": "机构代码",
+    }
+    assert browser.post(f"/inventory/upload/{number}", mapping | {"step": "apply"}).status_code == 422
 
 
 def test_a_file_of_another_kind_is_refused(enter: Enter) -> None:
