@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.bank.access import Action, require
+from qiaomen.bank.access import POLICY, Action, require
 from qiaomen.bank.schema import API_TOKENS, INSTITUTIONS, USERS
 from qiaomen.bank.trail import audit
 from qiaomen.bank.viewers import Viewer, parents_of, subtree
@@ -75,6 +75,11 @@ def create_token(
     detail = {"institution": institution_code, "actions": allowed, "expires_at": expires_at}
     audit(connection, viewer, "create_token", f"{token_id} {name.strip()}", detail, now=now)
     return NewToken(int(token_id), secret, expires_at)
+
+
+def token_actions() -> frozenset[Action]:
+    """Return the actions that a token may be given; others would be without effect."""
+    return POLICY[Role.INTEGRATOR]
 
 
 def _check(connection: Connection, name: str, actions: list[str], institution_code: str | None) -> None:

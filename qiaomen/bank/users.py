@@ -281,3 +281,51 @@ def has_administrator(connection: Connection) -> bool:
         .where(POSTS.c.role == Role.ADMINISTRATOR.value, USERS.c.active)
     )
     return connection.execute(sa.union_all(own, posted).limit(1)).first() is not None
+
+
+def add_user(
+    viewer: Viewer,
+    connection: Connection,
+    login: str,
+    name: str,
+    *,
+    role: Role | None,
+    staff_no: str | None,
+    now: datetime,
+    first: FirstPassword = FirstPassword.TO_CHANGE,
+) -> NewUser:
+    """Make a user on behalf of somebody who manages users."""
+    require(viewer, Action.MANAGE_USERS)
+    if not name.strip():
+        raise InputRejected("姓名不能为空", remedy="填写姓名")
+    if staff_no is not None and not _is_staff(connection, staff_no):
+        raise InputRejected(f"没有工号为“{staff_no}”的员工", remedy="检查工号，或先装载人员名册")
+    made = create_user(connection, login, name, role=role, staff_no=staff_no, now=now, first=first)
+    detail = {"role": role.value if role else None, "staff_no": staff_no, "first_password": first.value}
+    audit(connection, viewer, "create_user", made.login, detail, now=now)
+    return made
+
+
+def _is_staff(connection: Connection, staff_no: str) -> bool:
+    found = sa.select(STAFF.c.staff_no).where(STAFF.c.staff_no == staff_no)
+    return connection.execute(found).first() is not None
+
+
+def add_users_for_staff(
+    viewer: Viewer, connection: Connection, *, now: datetime, first: FirstPassword = FirstPassword.TO_CHANGE
+) -> list[NewUser]:
+    """Make a user for every member of staff with a post and none yet, on behalf of somebody who manages users."""
+    require(viewer, Action.MANAGE_USERS)
+    made = create_users_for_staff(connection, now=now, first=first)
+    detail = {"users": len(made), "first_password": first.value}
+    audit(connection, viewer, "create_users", "staff", detail, now=now)
+    return made
+
+
+def add_first_administrator(connection: Connection, login: str, name: str, *, now: datetime) -> NewUser:
+    """Make the first administrator, by whoever holds the server; ``NotAllowed`` where there is one."""
+    if has_administrator(connection):
+        raise NotAllowed("系统已有系统管理员", remedy="用 --as 指定一位系统管理员")
+    made = create_user(connection, login, name, role=Role.ADMINISTRATOR, now=now)
+    audit(connection, None, "create_first_administrator", made.login, now=now)
+    return made

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from qiaomen.cli import output
+from qiaomen.cli.accounts import token_app, users_app
 from qiaomen.cli.audit import audit_app
 from qiaomen.cli.options import (
     As,
@@ -287,4 +288,6 @@ def demo(
 
 
 app.add_typer(staff_app, name="staff")
+app.add_typer(users_app, name="users")
+app.add_typer(token_app, name="token")
 app.add_typer(audit_app, name="audit")

@@ -30,6 +30,18 @@ ENGLISH: Final = {
     "staff deputy": "Let a colleague stand in: the principal's rows and tasks between two dates and only then.",
     "staff end-deputy": "End a delegation at once.",
     "staff hand-over": "All customers, open tasks and waiting asks of one manager to others; a preview without `--yes`.",
+    "users list": "List users: login, role, locked or not, last sign-in. By an administrator, as all of `users`.",
+    "users create": "Make one user; the password is shown this once. The first administrator is made without `--as`.",
+    "users create-for-staff": "Make a user for every post in force that has none; passwords go to a file of the owner's.",
+    "users reset": "Give a new random password, which must be changed at the next sign-in; ends the user's sessions.",
+    "users unlock": "Lift the lock that failed sign-ins have put on a login.",
+    "users disable": "Keep a user out and end the sessions.",
+    "users enable": "Let a user in again.",
+    "users sign-out": "End all sessions of a user.",
+    "users unbind": "Let the next sign-in by provider or directory tie the user to an outside account anew.",
+    "token create": "Make an API token for some actions, an institution and a time; it is shown this once.",
+    "token list": "List tokens: actions, institution, end, last use; never the secret.",
+    "token revoke": "End a token at once.",
     "demo": "init --demo, load, run, logins, serve; what is done already is left as it is.",
 }
 HEAD: Final = """# Command line / 命令行
