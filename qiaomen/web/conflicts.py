@@ -79,10 +79,11 @@ def _of_groups(visit: Visit, rows: Sequence[Record]) -> list[Collision]:
                 for other in group
                 if other["company_id"] != row["company_id"] and _desk(other) != _desk(row)
             ]
+            named = {row["company_id"], *(other["company_id"] for other in others)}
             keepers = [
                 words
                 for company, words, desk in kept.get(head, ())
-                if company != row["company_id"] and desk != row["manager_no"]
+                if company not in named and desk != row["manager_no"]
             ]
             told = [_with(visit, other) for other in others[:_NAMED]] + keepers[:_NAMED]
             if told:

@@ -54,6 +54,7 @@ class LoadRow:
     waiting: int
     managers: int
     held: int
+    deferred: int
 
     @property
     def per_head(self) -> float | None:
@@ -211,10 +212,11 @@ def loads(visit: Visit, rows: Sequence[Record], held: dict[str, int]) -> list[Lo
         LoadRow(
             branch_code=branch,
             sub_branch_code=unit,
-            companies=len({row["company_id"] for row in part}),
-            leads=len(part),
-            waiting=sum(1 for row in part if not row["manager_no"]),
+            companies=len({row["company_id"] for row in part if row["rule"] != DEFERRED}),
+            leads=sum(1 for row in part if row["rule"] != DEFERRED),
+            waiting=sum(1 for row in part if not row["manager_no"] and row["rule"] != DEFERRED),
             managers=len(managers[unit or branch]),
+            deferred=sum(1 for row in part if row["rule"] == DEFERRED),
             held=sum(held.get(number, 0) for number in managers[unit or branch]),
         )
         for (branch, unit), part in groups.items()
@@ -243,6 +245,7 @@ def load_columns(visit: Visit) -> tuple[ColumnView[LoadRow], ...]:
         ColumnView("企业", lambda row: Cell(formats.households(row.companies)), align="right"),
         ColumnView("线索", lambda row: Cell(formats.items(row.leads)), align="right"),
         ColumnView("其中待认领", lambda row: Cell(formats.items(row.waiting)), align="right"),
+        ColumnView("产能已满暂缓", lambda row: Cell(formats.items(row.deferred)), align="right"),
         ColumnView("客户经理", lambda row: Cell(f"{row.managers} 人"), align="right"),
         ColumnView("人均新增（户）", lambda row: per_head(row.per_head), align="right"),
         ColumnView(

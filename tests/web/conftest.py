@@ -1,12 +1,19 @@
-"""Fixtures of the pages: the small city served, and clients that have signed in."""
+"""Fixtures of the pages: the small city served, clients that have signed in, and a real browser."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import socket
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +29,20 @@ from small_city import City, build_city
 
 from qiaomen.web import create_app
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser as Chromium
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+SWITCHES = (
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 TOKEN = re.compile(r'name="csrf" value="(\w+)"')
 Enter = Callable[[str], "Browser"]
 
@@ -95,3 +116,41 @@ def look(still_app: FastAPI, still_city: City) -> Enter:
         return held[login]
 
     return sign_in
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    """A real browser; the test is skipped where there is none, which CI does not allow."""
+    if CHROMIUM is None:
+        reason = "Chromium is missing: apt-get install chromium fonts-noto-cjk"
+        if os.environ.get("QIAOMEN_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def serve(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a free port of this machine."""
+    import uvicorn
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)

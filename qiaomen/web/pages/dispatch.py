@@ -199,7 +199,7 @@ class Lists:
         """What the tabs count."""
         return {
             "pending": len(self.waiting),
-            "conflicts": len(self.colliding),
+            "conflicts": sum(1 for each in self.colliding if each.kind != "firm"),
             "homeless": len(self.homeless),
             "rejected": len(self.kept_back),
             "records": len(self.batches),
