@@ -8,7 +8,7 @@ catalogues push_channels and delivery_rules; ships a receiver on the loopback as
 from qiaomen.connectors.channels import PushChannel, PushSettings, check_address, load_channels
 from qiaomen.connectors.crm import CrmReceipt, CrmUpdate, receive_crm_update
 from qiaomen.connectors.delivery import deliver_outbox
-from qiaomen.connectors.double import Received, Receiver
+from qiaomen.connectors.double import DROP, STALL, Received, Receiver
 from qiaomen.connectors.egress import EgressPolicy, Resolve, Target, check_addresses, check_host, check_target
 from qiaomen.connectors.guarded import guarded_client
 from qiaomen.connectors.inbox import (
@@ -38,8 +38,10 @@ from qiaomen.connectors.webhooks import (
 
 __all__ = [
     "CRM_UPDATES",
+    "DROP",
     "KEY_HEADER",
     "SIGNATURE_HEADER",
+    "STALL",
     "TIME_HEADER",
     "Answer",
     "CrmReceipt",

@@ -1,13 +1,20 @@
-"""A test double of the outside world: a receiver on the loopback that keeps what it was sent."""
+"""A test double of the outside world: a receiver on the loopback that keeps what it was sent.
+
+It can refuse, ask for a pause, break the connection after it took a message (``DROP``), and answer too late (``STALL``).
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+DROP: Final = 0
+STALL: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Receiver:
 
     statuses: Sequence[int] = (200,)
     location: str = ""
+    retry_after: str = ""
+    stall_s: float = 1.0
     requests: list[Received] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
@@ -49,9 +58,16 @@ class Receiver:
                 turn = min(len(receiver.requests), len(receiver.statuses) - 1)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append(Received(self.path, headers, body))
-                self.send_response(receiver.statuses[turn])
-                if receiver.location:
-                    self.send_header("Location", receiver.location)
+                status = receiver.statuses[turn]
+                if status == STALL:
+                    time.sleep(receiver.stall_s)
+                if status in (DROP, STALL):
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                for name, value in (("Location", receiver.location), ("Retry-After", receiver.retry_after)):
+                    if value:
+                        self.send_header(name, value)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
