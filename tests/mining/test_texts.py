@@ -289,6 +289,34 @@ def test_a_joint_venture_is_an_investment_and_no_subsidiary(sentence: str, kinds
     assert {row["kind"] for row in read(sentence)} - {"strategic_cooperation"} == kinds
 
 
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ("浦江重工拿下智算科技11%股权。", "merger_acquisition"),
+        ("浦江重工抛售所持智算科技20%股权。", "equity_transfer"),
+        ("浦江重工完成智算科技股权交割。", "equity_transfer"),
+        ("浦江重工对智算科技进行增资。", "outbound_investment"),
+        ("浦江重工认购智算科技新增注册资本。", "outbound_investment"),
+        ("浦江重工投资智算科技项目2亿元。", "outbound_investment"),
+    ],
+)
+def test_shares_change_hands_in_many_words(sentence: str, kind: str) -> None:
+    assert kind in {row["kind"] for row in read(sentence)}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "临江投资持有浦江重工1.23亿股股份。",
+        "临江投资拟质押浦江重工5100万股。",
+        "根据投资协议，投资期满三年后由浦江重工回购股权。",
+        "浦江重工拟出资不少于7.5亿元回购公司股票。",
+    ],
+)
+def test_a_name_that_ends_in_investment_is_no_investment(sentence: str) -> None:
+    assert "outbound_investment" not in {row["kind"] for row in read(sentence)}
+
+
 def test_an_old_event_is_history() -> None:
     detected = read_texts(announcement("2020年3月1日，浦江重工中标道路工程。"))
     assert detected.findings.num_rows == 0
