@@ -101,7 +101,15 @@ def _serve(workspace: Workspace, listener: socket.socket, ready: Callable[[], No
 
     _log_to_standard_error(workspace.settings.log_level)
     app = create_app(workspace)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    # Forwarded headers are the business of the application, which believes named proxies only.
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        proxy_headers=False,
+        server_header=False,
+    )
     server = Server(config)
     try:
         server.run(sockets=[listener])
