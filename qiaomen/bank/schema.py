@@ -130,10 +130,10 @@ AUDIT_LOG: Final = sa.Table(
     METADATA,
     sa.Column("number", BigKey, primary_key=True, autoincrement=False),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("actor", sa.String(100), nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False, index=True),
     sa.Column("user_id", BigKey),
     sa.Column("action", sa.String(64), nullable=False),
-    sa.Column("object", sa.String(200), nullable=False),
+    sa.Column("object", sa.String(200), nullable=False, index=True),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )

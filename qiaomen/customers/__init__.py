@@ -7,6 +7,15 @@ from qiaomen.customers.book import (
     build_customers,
     company_of_number,
 )
+from qiaomen.customers.contacts import (
+    attach_contacts,
+    contact_key,
+    import_opt_outs,
+    opt_outs_of,
+    opted_out,
+    record_opt_out,
+    withdraw_opt_out,
+)
 from qiaomen.customers.decisions import MATCH_DECISIONS, decide_match, match_decisions, undo_decision
 from qiaomen.customers.keepers import Keepers, Keeping, keep_customers, read_keepers, with_keepers
 from qiaomen.customers.mapping import (
@@ -27,10 +36,12 @@ from qiaomen.customers.referrals import (
     waiting_asks,
     waiting_asks_of,
 )
-from qiaomen.customers.schema import CUSTOMER_KEEPERS, UPLOAD_MAPPINGS
+from qiaomen.customers.schema import CONTACT_OPT_OUTS, CUSTOMER_KEEPERS, UPLOAD_MAPPINGS
 from qiaomen.customers.tables import (
     CASHFLOW_RECORDS,
     CASHFLOWS,
+    CONTACT_RECORDS,
+    CONTACTS,
     CUSTOMER_MATCHES,
     CUSTOMER_RECORDS,
     CUSTOMERS,
@@ -53,6 +64,9 @@ from qiaomen.customers.uploads import (
 __all__ = [
     "CASHFLOWS",
     "CASHFLOW_RECORDS",
+    "CONTACTS",
+    "CONTACT_OPT_OUTS",
+    "CONTACT_RECORDS",
     "CUSTOMERS",
     "CUSTOMER_KEEPERS",
     "CUSTOMER_MATCHES",
@@ -77,19 +91,25 @@ __all__ = [
     "ask_referral",
     "asks_made",
     "attach_cashflows",
+    "attach_contacts",
     "attach_dealings",
     "attach_outcomes",
     "build_customers",
     "company_of_number",
+    "contact_key",
     "decide_match",
     "error_rows",
     "guess_mapping",
+    "import_opt_outs",
     "keep_customers",
     "match_decisions",
     "move_asks",
+    "opt_outs_of",
+    "opted_out",
     "prepare_upload",
     "read_head",
     "read_keepers",
+    "record_opt_out",
     "save_mapping",
     "saved_mapping",
     "undo_decision",
@@ -98,4 +118,5 @@ __all__ = [
     "waiting_asks_of",
     "with_keepers",
     "with_mapping",
+    "withdraw_opt_out",
 ]

@@ -17,6 +17,25 @@ UPLOAD_MAPPINGS: Final = sa.Table(
     sa.Column("saved_at", Moment, nullable=False),
 )
 
+# One row per number, address or person that refused to be contacted: a hash and a masked form, not the value.
+CONTACT_OPT_OUTS: Final = sa.Table(
+    "contact_opt_outs",
+    METADATA,
+    sa.Column("opt_out_id", BigKey, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("value_hash", sa.String(64), nullable=False),
+    sa.Column("shown", sa.String(64), nullable=False),
+    sa.Column("company_id", BigKey, nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    # ``staff``: noted on the page; ``list``: stated by a loaded list.
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("recorded_by", sa.String(100), nullable=False),
+    sa.Column("recorded_at", Moment, nullable=False),
+    sa.Column("withdrawn_by", sa.String(100)),
+    sa.Column("withdrawn_at", Moment),
+    sa.UniqueConstraint("kind", "value_hash"),
+)
+
 # One row per customer number and hand-over. It counts while the bank's own list still names ``from_manager_no``.
 CUSTOMER_KEEPERS: Final = sa.Table(
     "customer_keepers",

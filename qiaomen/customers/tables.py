@@ -87,6 +87,46 @@ OUTCOME_RECORDS: Final = loaded_table(
     ),
 )
 
+CONTACT_RECORDS: Final = loaded_table(
+    "contact_records",
+    "customers",
+    "One row per person of a company whom the bank may contact.",
+    (
+        Column("company_ref", "string", "the company; null where only customer_no is known"),
+        Column("company_name", "string", "name of the company as written"),
+        Column("customer_no", "string", "customer number; null for a prospect"),
+        Column("person_name", "string", "name", SENSITIVE),
+        Column("post", "string", "position held"),
+        Column("phone", "string", "telephone", SENSITIVE),
+        Column("email", "string", "e-mail", SENSITIVE),
+        Column("lawful_basis", "string", "a LawfulBasis: ground of 个人信息保护法第十三条"),
+        Column("collected_on", "date", "when the bank got it"),
+        Column("opted_out", "boolean", "the person refused to be contacted"),
+        Column("opted_out_on", "date", "when"),
+    ),
+)
+
+CONTACTS: Final = Table(
+    "contacts",
+    "customers",
+    "One row per telephone or e-mail of a company or of a person there, from every source.",
+    (
+        Column("company_id", "int64", "the company"),
+        Column("kind", "string", "phone or email"),
+        Column("value", "string", "the number or address", SENSITIVE),
+        Column("person_name", "string", "whose it is; null where it is the company's", SENSITIVE),
+        Column("post", "string", "position held"),
+        Column("origin", "string", "contacts or customers (the bank's own lists), registry"),
+        Column("lawful_basis", "string", "a LawfulBasis: the row's own, else its source's"),
+        Column("collected_on", "date", "the row's own date, else the day of its load"),
+        Column("opted_out", "boolean", "the loaded row says that the person refused"),
+        Column("source", "string", "code of the source"),
+        Column("record_key", "string", "record within its source"),
+        Column("load_id", "string", "load that last touched the record"),
+    ),
+    ("company_id", "kind", "origin", "source", "record_key"),
+)
+
 CUSTOMER_MATCHES: Final = Table(
     "customer_matches",
     "customers",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from qiaomen import customers
-from qiaomen.customers import CUSTOMER_MATCHES, CUSTOMER_RECORDS, CUSTOMERS
+from qiaomen.customers import CONTACTS, CUSTOMER_MATCHES, CUSTOMER_RECORDS, CUSTOMERS
 from qiaomen.jobs.context import Run
 from qiaomen.registry import (
     COMPANIES,
     COMPANY_NAMES,
+    COMPANY_RECORDS,
     COMPANY_REFS,
+    LOADS,
     Matcher,
     build_match_index,
+    load_sources,
     match_customers,
 )
-from qiaomen.store import reading
+from qiaomen.store import reading, writing
 
 
 def match(run: Run) -> None:
@@ -47,4 +51,32 @@ def build_book(run: Run) -> None:
     counts["dealings"] = run.write(customers.DEALINGS, dealings)
     flows = customers.attach_cashflows(run.table(customers.CASHFLOW_RECORDS), matches)
     counts["cashflows"] = run.write(customers.CASHFLOWS, flows)
+    counts |= _contacts(run)
     run.report("book", counts)
+
+
+def _contacts(run: Run) -> dict[str, int]:
+    """Gather contacts of every source; refusals that a list states hold from now on."""
+    declared = load_sources(run.overlay).values()
+    bases = {
+        "source": [source.code for source in declared],
+        "lawful_basis": [source.lawful_basis.value if source.lawful_basis else None for source in declared],
+    }
+    rows = run.engine.arrow(
+        customers.attach_contacts(
+            run.table(customers.CONTACT_RECORDS),
+            run.table(CUSTOMER_RECORDS),
+            run.table(COMPANY_RECORDS),
+            run.table(CUSTOMER_MATCHES),
+            run.table(COMPANY_REFS),
+            run.engine.memory(pa.table(bases, schema=pa.schema(dict.fromkeys(bases, pa.string())))),
+            run.table(LOADS),
+        ),
+        CONTACTS,
+    )
+    refused = rows.filter(rows["opted_out"]).to_pylist()
+    counts = {"contacts": run.write(CONTACTS, rows)}
+    if refused:
+        with writing(run.sql) as connection:
+            counts["opt_outs"] = customers.import_opt_outs(connection, refused, run.clock())
+    return counts
