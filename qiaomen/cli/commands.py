@@ -20,6 +20,7 @@ from qiaomen.cli.options import (
     viewer_of_command,
     workspace_of_command,
 )
+from qiaomen.cli.outbox import outbox_app
 from qiaomen.cli.staff import staff_app
 
 app = typer.Typer(
@@ -291,3 +292,4 @@ app.add_typer(staff_app, name="staff")
 app.add_typer(users_app, name="users")
 app.add_typer(token_app, name="token")
 app.add_typer(audit_app, name="audit")
+app.add_typer(outbox_app, name="outbox")

@@ -20,6 +20,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from qiaomen.bank import Action, Viewer, require
 from qiaomen.connectors.schema import INBOUND_MESSAGES, INBOUND_POSITIONS
 from qiaomen.store import insert_missing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, NotFound
@@ -125,8 +126,11 @@ def note_taken(connection: Connection, keys: Collection[tuple[str, str]], now: d
         _set(connection, source, key, taken_at=now)
 
 
-def gaps(connection: Connection, *, before: datetime, limit: int = 100) -> list[dict[str, Any]]:
-    """Return messages received before a moment that still wait for one that has not come, oldest first."""
+def gaps(
+    viewer: Viewer, connection: Connection, *, before: datetime, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return, for those who run the system, messages received before a moment that still wait for one that has not come, oldest first."""
+    require(viewer, Action.RUN_JOBS)
     rows = connection.execute(
         sa.select(
             _TABLE.source,

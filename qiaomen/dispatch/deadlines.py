@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,6 +18,8 @@ from qiaomen.dispatch.tasks import Task, TaskFilter, TaskPage, list_tasks, read_
 from qiaomen.dispatch.work import Deadlines, apply_step
 from qiaomen.vocab import TaskState
 
+ROUND: Final = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Recycled:
@@ -25,6 +28,8 @@ class Recycled:
     pooled: int
     recycled: int
     escalated: int
+    # Where the next round goes on; None where nothing is left to look at.
+    next_after: int | None = None
 
 
 def overdue(viewer: Viewer, connection: Connection, now: datetime, *, limit: int = 100) -> TaskPage:
@@ -33,18 +38,27 @@ def overdue(viewer: Viewer, connection: Connection, now: datetime, *, limit: int
 
 
 def recycle_overdue(
-    viewer: Viewer, connection: Connection, now: datetime, *, deadlines: Deadlines | None = None
+    viewer: Viewer,
+    connection: Connection,
+    now: datetime,
+    *,
+    deadlines: Deadlines | None = None,
+    after: int = 0,
+    limit: int = ROUND,
 ) -> Recycled:
     """Move overdue tasks: unclaimed by its manager → the sub-branch's pool → the branch's pool; claimed but never
     contacted → the pool. Others stay and are listed as overdue. The viewer is the clock's, of the whole bank.
+
+    Looks at ``limit`` tasks with a number above ``after``: other writers wait for the transaction, so keep it short.
     """
     limits = load_deadlines() if deadlines is None else deadlines
     late = sa.and_(
+        TASKS.c.task_id > after,
         TASKS.c.due_at < now,
         TASKS.c.state.in_([TaskState.UNCLAIMED.value, TaskState.FOLLOWING.value]),
     )
     rows = connection.execute(
-        sa.select(TASKS).where(late).order_by(TASKS.c.task_id).with_for_update(skip_locked=True)
+        sa.select(TASKS).where(late).order_by(TASKS.c.task_id).limit(limit).with_for_update(skip_locked=True)
     ).mappings()
     names = institution_names(connection)
     tasks = [read_task(viewer, row, names) for row in rows]
@@ -75,7 +89,7 @@ def recycle_overdue(
             **up,
         )
         counts[kind] += 1
-    return Recycled(**counts)
+    return Recycled(**counts, next_after=tasks[-1].task_id if len(tasks) == limit else None)
 
 
 def _contacted(connection: Connection, task: Task, deadlines: Deadlines) -> bool:

@@ -168,13 +168,20 @@ def _load(workspace: Workspace, job: jobs.Job) -> Mapping[str, Any]:
 def recycle(workspace: Workspace) -> dict[str, int]:
     """Move overdue tasks as the deadlines say and forget expired sessions."""
     now = workspace.now()
+    moved = {"pooled": 0, "recycled": 0, "escalated": 0}
+    deadlines = dispatch.load_deadlines(workspace.overlay)
+    after: int | None = 0
+    while after is not None:
+        with writing(workspace.sql) as connection:
+            viewer = local_analyst(connection, now)
+            done = dispatch.recycle_overdue(
+                viewer, connection, workspace.moment, deadlines=deadlines, after=after
+            )
+        moved = {name: number + getattr(done, name) for name, number in moved.items()}
+        after = done.next_after
     with writing(workspace.sql) as connection:
-        viewer = local_analyst(connection, now)
-        moved = dispatch.recycle_overdue(
-            viewer, connection, workspace.moment, deadlines=dispatch.load_deadlines(workspace.overlay)
-        )
         drop_expired_sessions(connection, now)
-    return {"pooled": moved.pooled, "recycled": moved.recycled, "escalated": moved.escalated}
+    return moved
 
 
 def send_due_digests(workspace: Workspace) -> dict[str, int]:

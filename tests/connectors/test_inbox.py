@@ -158,13 +158,13 @@ def test_an_early_update_waits_and_says_so(crm: tuple[sa.Engine, Viewer, list[in
     assert (receipt.status, receipt.state, receipt.repeated) == ("waiting", None, False)
     assert send(sql, viewer, land).repeated
     with reading(sql) as connection:
-        (gap,) = gaps(connection, before=NOW + timedelta(hours=1))
+        (gap,) = gaps(viewer, connection, before=NOW + timedelta(hours=1))
         assert (gap["position"], gap["reached"]) == (2, 0)
     assert send(sql, viewer, CrmUpdate("a", number, "intend", sequence=1)).state == "intended"
     receipt = send(sql, viewer, land)
     assert (receipt.status, receipt.state, receipt.repeated) == ("applied", "landed", True)
     with reading(sql) as connection:
-        assert gaps(connection, before=NOW + timedelta(hours=1)) == []
+        assert gaps(viewer, connection, before=NOW + timedelta(hours=1)) == []
 
 
 def test_a_refused_update_lets_the_next_one_have_its_turn(crm: tuple[sa.Engine, Viewer, list[int]]) -> None:

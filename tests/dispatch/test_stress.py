@@ -150,6 +150,21 @@ def test_a_change_writes_task_history_outbox_and_audit(sql_url: str) -> None:
     sql.dispose()
 
 
+def test_overdue_tasks_are_moved_in_short_rounds(sql_url: str) -> None:
+    sql, _, analyst, _ = prepare(sql_url)
+    late, after, rounds, moved = NOW + timedelta(days=30), 0, 0, 0
+    while after is not None:
+        with writing(sql) as connection:
+            done = recycle_overdue(analyst, connection, late, after=after, limit=2)
+        rounds, moved, after = (
+            rounds + 1,
+            moved + done.pooled + done.recycled + done.escalated,
+            done.next_after,
+        )
+    assert (rounds, moved) == (3, 4)
+    sql.dispose()
+
+
 class Work(RuleBasedStateMachine):
     """Anybody asks anything of any task, with any version and reason; refusals change nothing."""
 
