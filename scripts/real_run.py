@@ -37,11 +37,14 @@ def _write(data: Path, workspace: Path, page: Path) -> int:
     from tests.real.page import write_page
     from tests.real.real_run import carry_out
 
+    # Seconds mean little on a busy machine: say how busy it was.
+    busy = round(os.getloadavg()[0], 1)
     run = carry_out(data, workspace)
     costs = [
         ("load, seconds", round(run.load_seconds)),
         ("run, seconds", round(run.run_seconds)),
         ("largest resident size, MB", run.peak_mb),
+        ("load of the machine before, processes", busy),
     ]
     text = write_page(loads(run.workspace.lake.snapshot()), all_figures(data, run.workspace), costs)
     page.write_text(text, encoding="utf-8")

@@ -33,6 +33,7 @@ def all_figures(data: Path, workspace: jobs.Workspace) -> Figures:
         "Relations and graph": _relations(snapshot),
         "Suppliers and buyers": _supply(workspace, snapshot),
         "Financing news": _news(snapshot),
+        "Who is marketed": _marketed(workspace, snapshot),
         "Leads and tasks": _tasks(workspace, snapshot),
         "Ways to a customer": _ways(workspace, snapshot),
     }
@@ -213,10 +214,47 @@ def _news(snapshot: Snapshot) -> list[Line]:
         ("of these, of a company with a register entry", sum(number in companies for number in live["company_id"].to_pylist())),
         *((f"grade {grade}", count) for grade, count in count_by(live["grade"].to_pylist())),
         ("banking signals", snapshot.rows(opportunities.OPPORTUNITY_SIGNALS.name)),
-        ("companies scored", distinct(snapshot.arrow(scoring.SCORES)["company_id"])),
-        ("strategies with scores", distinct(snapshot.arrow(scoring.SCORES)["strategy"])),
-        *((f"tier {tier}", count) for tier, count in count_by(snapshot.arrow(scoring.TIERS)["tier"].to_pylist())),
     ]  # fmt: skip
+
+
+def _marketed(workspace: jobs.Workspace, snapshot: Snapshot) -> list[Line]:
+    said = run_counts(workspace)["marketable"]
+    supplied = supply_firms(snapshot)
+    scores = snapshot.arrow(scoring.SCORES)
+    return [
+        ("companies", said["companies"]),
+        *(
+            (f"left out: {name.removeprefix('left_out_')}", count)
+            for name, count in said.items()
+            if name.startswith("left_out_")
+        ),
+        ("marketable", said["marketable"]),
+        ("companies with a supply indicator that is not zero", len(supplied)),
+        ("of these marketable", len(supplied - left_out(snapshot))),
+        ("companies scored", distinct(scores["company_id"])),
+        ("strategies with scores", distinct(scores["strategy"])),
+        *(
+            (f"tier {tier}", count)
+            for tier, count in count_by(snapshot.arrow(scoring.TIERS)["tier"].to_pylist())
+        ),
+    ]
+
+
+def left_out(snapshot: Snapshot) -> set[int]:
+    """Return the companies that are not marketed."""
+    return set(snapshot.arrow(scoring.NOT_MARKETABLE)["company_id"].to_pylist())
+
+
+def supply_firms(snapshot: Snapshot) -> set[int]:
+    """Return the companies of which an indicator of the supply dimension is neither unknown nor zero."""
+    declared = scoring.load_indicators()
+    wide = snapshot.arrow(scoring.wide_table(declared))
+    found: set[int] = set()
+    for row in declared.values():
+        if row.dimension == "供应链位置":
+            speaks = pc.fill_null(pc.not_equal(wide[row.code], 0), False)
+            found.update(wide.filter(speaks)["company_id"].to_pylist())
+    return found
 
 
 def financing(snapshot: Snapshot) -> pa.Table:
@@ -252,6 +290,10 @@ def _tasks(workspace: jobs.Workspace, snapshot: Snapshot) -> list[Line]:
         ]
     allocations = snapshot.arrow(dispatch.ALLOCATIONS)
     lines += [
+        (f"leads from opportunity: region known from {basis}", count)
+        for basis, count in count_by(region_bases(snapshot))
+    ]
+    lines += [
         (f"allocated by rule {rule}", count) for rule, count in count_by(allocations["rule"].to_pylist())
     ]
     branches = Counter(written["branch_code"].to_pylist())
@@ -262,6 +304,15 @@ def _tasks(workspace: jobs.Workspace, snapshot: Snapshot) -> list[Line]:
         ("tasks of the busiest branch", max(branches.values(), default=0)),
     ]
     return lines  # fmt: skip
+
+
+def region_bases(snapshot: Snapshot) -> list[str]:
+    """Return where the region of each lead from news is known from; ``nothing`` where it is not known."""
+    companies = snapshot.arrow(registry.COMPANIES)
+    basis = dict(zip(companies["company_id"].to_pylist(), companies["region_basis"].to_pylist(), strict=True))
+    leads = snapshot.arrow(dispatch.LEADS)
+    news = leads.filter(pc.equal(leads["origin"], "opportunity"))
+    return [basis.get(number) or "nothing" for number in news["company_id"].to_pylist()]
 
 
 def chain_proven(prospects: pa.Table) -> int:

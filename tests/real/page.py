@@ -43,13 +43,16 @@ SHORT: Final = """\
 * **Some "wrong" matches are right.** A company that the chain folder lacks may be in the register sample under its full
   name; the strict truth counts it as wrong.
 * **Most financing news is about firms nobody knows more of.** Brands that fit no register entry become companies without
-  a region, and admission refuses prospects without a known region. Only news of known firms becomes tasks.
+  a region. Their leads are not refused: they wait under 无归属 for dispatch by hand. The news itself gives no place: a city
+  in its words is nearly always that of the investor, so it is not taken for the firm's.
+* **A region known by name alone is weak.** A brand that begins like a place is taken for a firm of that place, and a few
+  brands only sound so. The basis of the region stays beside it (`region_basis`).
 * **Directors are never merged.** The list of directors has no person number: one person per company and director.
   Equal name, gender and birth year across companies give a suspected relation, marked as unproven in every path.
 * **Most ways are by chain**: two companies on one node of an industry classification. They rank below every other way
   and are worded as no known dealing. Invoice counterparties are anonymous and meet no listed company.
-* **Scores are given to every company**, also to the 98,000 anonymous invoice counterparties, of which nothing but trade is
-  known. They fill the lower tiers; admission lets none of them through, for want of a region.
+* **Supply and scores do not meet here.** The invoices name no firm, so every company with a supply indicator is anonymous or
+  only mentioned, is not marketed and gets no score (`marketable_rules`). Its trade stays in the graph and in the pairs.
 * **No parks, texts, dealings, outcomes or register changes are in this data**; their steps run on nothing here, and the
   learned model is not trained. The demo bank and the tests cover them.
 * **Register facts are few**: 8,590 firms have an address and capital, none has a status or insured employees; listed

@@ -19,17 +19,20 @@ import pyarrow.compute as pc
 import pytest
 
 from qiaomen import chains, dispatch, graph, jobs, opportunities, reach, registry, scoring, supply
-from qiaomen.customers import CUSTOMER_MATCHES
+from qiaomen.customers import CUSTOMER_MATCHES, CUSTOMERS
+from qiaomen.prospects import LONG_LIST
 from qiaomen.store import Snapshot
 from qiaomen.vocab import Table
 from tests.real.customer_truth import AUTOMATIC, Matched, full_names, match_both_ways
 from tests.real.figures import (
     financing,
     interlocked,
+    left_out,
     loads,
     registry_companies,
     run_counts,
     shared_goods,
+    supply_firms,
     tasks,
     unknown_nodes,
 )
@@ -339,7 +342,8 @@ def test_financing_news_is_graded_scored_tiered_and_dispatched(ran: Ran) -> None
     live = found.filter(pc.equal(found["status"], "active"))
     assert live.num_rows >= 300
     assert live["amount_cny"].null_count < live.num_rows * 0.7
-    companies = set(live["company_id"].to_pylist())
+    companies = set(live["company_id"].to_pylist()) - left_out(ran.snapshot)
+    assert len(companies) >= 20
     assert companies <= set(ran.arrow(scoring.SCORES)["company_id"].to_pylist())
     assert companies <= set(ran.arrow(scoring.TIERS)["company_id"].to_pylist())
     leads = ran.arrow(dispatch.LEADS)
@@ -347,8 +351,31 @@ def test_financing_news_is_graded_scored_tiered_and_dispatched(ran: Ran) -> None
     refused = from_news.filter(pc.invert(from_news["admitted"]))
     assert refused["rules"].null_count == 0, "every refusal names its rule"
     passed = from_news.filter(from_news["admitted"])
-    assert passed.num_rows >= 10
+    assert passed.num_rows >= 200
     assert all(title for title in passed["why_now"].to_pylist())
+
+
+def test_only_marketable_companies_are_scored_tiered_and_listed(ran: Ran) -> None:
+    out = left_out(ran.snapshot)
+    companies = ran.arrow(registry.COMPANIES)
+    mentioned = companies.filter(pc.is_null(companies["sources"]))["company_id"].to_pylist()
+    customers = set(ran.arrow(CUSTOMERS)["company_id"].to_pylist())
+    assert len(mentioned) > 90_000
+    assert set(mentioned) - customers <= out
+    for table in (scoring.SCORES, scoring.TIERS, LONG_LIST):
+        assert out.isdisjoint(ran.arrow(table)["company_id"].to_pylist()), table.name
+    said = run_counts(ran.workspace)["marketable"]
+    reasons = Counter(ran.arrow(scoring.NOT_MARKETABLE)["rule"].to_pylist())
+    assert {f"left_out_{rule}": count for rule, count in reasons.items()}.items() <= said.items()
+    assert said["companies"] - said["marketable"] == len(out)
+
+
+def test_supply_indicators_speak_of_who_trades(ran: Ran) -> None:
+    pairs = ran.arrow(supply.SUPPLY_PAIRS)
+    trading = pairs.filter(pc.greater(pairs["amount_cny"], 0))
+    traders = {*trading["supplier_id"].to_pylist(), *trading["buyer_id"].to_pylist()}
+    assert len(traders) > 50_000
+    assert traders <= supply_firms(ran.snapshot)
 
 
 def test_a_task_for_every_allocated_lead_in_its_branch(ran: Ran) -> None:
@@ -357,6 +384,10 @@ def test_a_task_for_every_allocated_lead_in_its_branch(ran: Ran) -> None:
     assert allocated.num_rows == pc.sum(leads["admitted"]).as_py()
     due = allocated.filter(pc.invert(allocated["hold_out"]))
     due = due.filter(pc.not_equal(due["rule"], dispatch.DEFERRED))
+    # Whose region nobody knows waits for dispatch by hand.
+    homeless = due.filter(pc.equal(due["rule"], "no_branch"))
+    assert homeless["branch_code"].null_count == homeless.num_rows > 100
+    due = due.filter(pc.not_equal(due["rule"], "no_branch"))
     written = tasks(ran.workspace)
     assert Counter(written["branch_code"].to_pylist()) == Counter(due["branch_code"].to_pylist())
     assert len(set(written["branch_code"].to_pylist())) >= 10
