@@ -173,6 +173,12 @@ class Settings(BaseModel):
         le=60,
         description="longest wait for provider and directory / 等待认证平台与目录的最长时间（秒）",
     )
+    least_group: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="smallest number of other units' customers that is counted / 他机构客户不足该户数时，统计数不显示",
+    )
     upload_megabytes: int = Field(64, ge=1, le=2048, description="largest upload / 上传文件大小上限（MB）")
     egress_hosts: tuple[str, ...] = Field(
         (),

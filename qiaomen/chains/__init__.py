@@ -41,6 +41,7 @@ from qiaomen.chains.tables import (
     NODE_LINK_RECORDS,
     NODE_LINKS,
 )
+from qiaomen.chains.withholding import withheld, withhold
 
 __all__ = [
     "CHAIN_NODES",
@@ -92,4 +93,6 @@ __all__ = [
     "normalise_goods",
     "plans_in_force",
     "with_company_ids",
+    "withheld",
+    "withhold",
 ]

@@ -26,15 +26,24 @@ LEAST_FIRMS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Firms and customers of one thing, and the share of customers."""
+    """Firms and customers of one thing, and the share of customers.
+
+    With ``below`` the number of customers is withheld: ``customers`` are the viewer's own, all together fewer than it.
+    """
 
     companies: int = 0
     customers: int = 0
+    below: int | None = None
 
     @property
     def penetration(self) -> float | None:
-        """Return customers / companies; None where there is no company."""
-        return self.customers / self.companies if self.companies else None
+        """Return customers / companies; None where there is no company, or the number is withheld."""
+        return self.customers / self.companies if self.companies and self.below is None else None
+
+    @property
+    def prospects(self) -> int | None:
+        """Return the firms that are no customers; None where that would tell a withheld number."""
+        return self.companies - self.customers if self.below is None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def show_opportunities(
         firms = engine.arrow(rows.company_id.nunique().as_table()).column(0)[0].as_py()
         listed = engine.arrow(rows.order_by("place").limit(limit)).to_pylist()
     institutions = institution_words(workspace)
-    found = [_opportunity(viewer, row, names, institutions) for row in listed]
+    found = [_opportunity(row, names, institutions) for row in listed]
     if as_json:
         print_json({**of_generation(snapshot), "items": total, "firms": firms, "opportunities": found})
         return
@@ -140,8 +140,25 @@ def _selected(
     book = book.select("institution_code", "manager_no", customer_id=book.company_id)
     rows = rows.left_join(companies, rows.company_id == companies.firm_id).drop("firm_id")
     rows = rows.left_join(book, rows.company_id == book.customer_id)
-    rows = rows.mutate(is_customer=rows.customer_id.notnull()).drop("customer_id")
+    own = rows.customer_id.notnull() & _inside(viewer, rows)
+    # What the bank's own flows say of another unit's customer is not there, counts included.
+    hidden = rows.customer_id.notnull() & ~own & (rows.detector == IN_BANK)
+    rows = rows.mutate(is_customer=own).filter(~hidden.fill_null(False)).drop("customer_id")
     return _narrowed(rows, wanted)
+
+
+def _inside(viewer: Viewer, rows: ir.Table) -> ir.BooleanValue:
+    """Return the condition that a joined customer row lies in the viewer's scope."""
+    import ibis
+
+    from qiaomen.bank import scope_of
+
+    scope = scope_of(viewer)
+    if scope.whole_bank:
+        return ibis.literal(True)
+    held = rows.institution_code.isin(sorted(scope.institutions) or [""])
+    managed = rows.manager_no.isin(sorted(scope.manager_nos) or [""])
+    return held.fill_null(False) | managed.fill_null(False)
 
 
 def _narrowed(rows: ir.Table, wanted: Wanted) -> ir.Table:
@@ -179,25 +196,16 @@ def _region(workspace: Workspace, code: str) -> str:
 
 
 def _opportunity(
-    viewer: Viewer, row: dict[str, Any], kinds: Mapping[str, str], institutions: Mapping[str, str]
+    row: dict[str, Any], kinds: Mapping[str, str], institutions: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return one opportunity as the viewer may read it: the bank's own knowledge of others' customers is hidden."""
-    from qiaomen.bank import referral_name, scope_of
-
-    institution, manager = row.pop("institution_code"), row.pop("manager_no")
+    """Return one opportunity with its words."""
+    institution = row.pop("institution_code")
+    row.pop("manager_no")
     row.pop("place")
     name = institutions.get(institution or "")
-    inside = not row["is_customer"] or scope_of(viewer).covers(institution, manager)
-    row["customer"] = None
-    if row["is_customer"]:
-        row["customer"] = f"{name or institution or '本行'}客户" if inside else referral_name(name)
+    row["customer"] = f"{name or institution or '本行'}客户" if row["is_customer"] else None
     row["kind_name"] = kinds.get(row["kind"], row["kind"])
     row["polarity_name"] = POLARITY_LABELS.get(row["polarity"], row["polarity"])
-    if not inside and row["detector"] == IN_BANK:
-        hidden = dict.fromkeys(
-            ("occurred_on", "expires_on", "amount_cny", "amount_text", "counterparty", "record_key")
-        )
-        row |= hidden | {"title": f"{row['kind_name']}（需申请转介）", "evidence": referral_name(name)}
     return row
 
 
@@ -321,7 +329,16 @@ def show_retention(workspace: Workspace, viewer: Viewer, past: bool, as_json: bo
         return
     header = ("来源", "名称", "供方", "表", "行数", "最早装载", "期限（天）", "超期行数")
     shown = (
-        (row.source, row.name, row.supplier, row.table, row.rows, row.oldest_on, row.retention_days, row.past_rows)
+        (
+            row.source,
+            row.name,
+            row.supplier,
+            row.table,
+            row.rows,
+            row.oldest_on,
+            row.retention_days,
+            row.past_rows,
+        )
         for row in rows
     )
     over = sum(row.is_past for row in rows)

@@ -119,7 +119,7 @@ def screen(
     """Return the companies for which the expression is true, in the order asked for."""
     from qiaomen.membership import And, Index, Member
 
-    index = Index.open(snapshot.arrays("membership_index"))
+    index = _seen_index(Index.open(snapshot.arrays("membership_index")), viewer, snapshot)
     expression = read_expression(index, text)
     selected = index.select(expression)
     field, descending = _order(index, sort)
@@ -127,6 +127,25 @@ def screen(
     rows = _rows(workspace, viewer, snapshot, index, expression, ids)
     ours = index.count(And((expression, Member("customer")))) if len(selected) else 0
     return Screening(expression, len(selected), ours, sort, rows)
+
+
+def _seen_index(index: Index, viewer: Viewer, snapshot: Snapshot) -> Index:
+    """Return the index as the viewer may know it."""
+    from qiaomen.bank import scope_of
+    from qiaomen.customers import CUSTOMERS
+    from qiaomen.opportunities import OPPORTUNITIES
+    from qiaomen.reports import foreign_of, inside_kinds, inside_tags, seen_index
+    from qiaomen.tags import COMPANY_TAGS
+
+    scope = scope_of(viewer)
+    if scope.whole_bank:
+        return index
+    return seen_index(
+        index,
+        foreign_of(scope, snapshot.arrow(CUSTOMERS)),
+        inside_kinds(snapshot.arrow(OPPORTUNITIES)),
+        inside_tags(snapshot.arrow(COMPANY_TAGS)),
+    )
 
 
 def read_expression(index: Index, text: str) -> Expression:
@@ -173,8 +192,9 @@ def _rows(
     expression: Expression,
     ids: list[int],
 ) -> list[dict[str, Any]]:
-    from qiaomen.bank import referral_name, scope_of
+    from qiaomen.bank import scope_of
     from qiaomen.opportunities import load_kinds
+    from qiaomen.reports import FROM_CUSTOMERS
     from qiaomen.scoring import load_products
 
     products = {product.code: product.name_zh for product in load_products(workspace.overlay).values()}
@@ -189,12 +209,13 @@ def _rows(
     for number in ids:
         row = facts[number]
         institution, manager = row.pop("institution_code"), row.pop("manager_no")
-        row["is_customer"] = bool(row["is_customer"])
         inside = not row["is_customer"] or scope.covers(institution, manager)
+        # In a list another unit's customer is a company like any other; its own page says whose it is.
+        row["is_customer"] = bool(row["is_customer"]) and inside
         name = institutions.get(institution or "")
-        row["customer"] = None
-        if row["is_customer"]:
-            row["customer"] = f"{name or institution or '本行'}客户" if inside else referral_name(name)
+        row["customer"] = f"{name or institution or '本行'}客户" if row["is_customer"] else None
+        if not inside:
+            row |= dict.fromkeys(FROM_CUSTOMERS)
         row["region"] = _label(index, "region", row["region_code"])
         row["industry"] = row["industry"] or _label(index, "industry", row["industry_code"])
         row["tier_label"] = TIER_LABELS.get(row["tier"] or "")

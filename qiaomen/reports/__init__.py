@@ -7,6 +7,15 @@ without live formulas. Reads lower faces through ``ProfileReads``; writes no sto
 
 from qiaomen.reports.briefs import brief_of
 from qiaomen.reports.exports import safe_text, table_rows, write_csv, write_xlsx
+from qiaomen.reports.hiding import (
+    FROM_CUSTOMERS,
+    IN_BANK,
+    OWN_BOOKS,
+    foreign_of,
+    inside_kinds,
+    inside_tags,
+    seen_index,
+)
 from qiaomen.reports.model import (
     Brief,
     CompanyChoice,
@@ -26,6 +35,9 @@ from qiaomen.reports.search import Hit, build_search_index, search_companies
 from qiaomen.reports.words import Words, load_words, money
 
 __all__ = [
+    "FROM_CUSTOMERS",
+    "IN_BANK",
+    "OWN_BOOKS",
     "Brief",
     "CompanyChoice",
     "CompanyProfile",
@@ -46,10 +58,14 @@ __all__ = [
     "build_search_index",
     "company_profile",
     "find_company",
+    "foreign_of",
+    "inside_kinds",
+    "inside_tags",
     "load_words",
     "money",
     "safe_text",
     "search_companies",
+    "seen_index",
     "table_rows",
     "write_csv",
     "write_xlsx",

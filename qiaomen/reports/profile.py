@@ -18,6 +18,7 @@ from qiaomen.customers import CUSTOMERS
 from qiaomen.opportunities import OPPORTUNITIES
 from qiaomen.registry import COMPANIES, load_gazetteer
 from qiaomen.reports import sections, trades, ways
+from qiaomen.reports.hiding import IN_BANK
 from qiaomen.reports.model import CompanyChoice, CompanyProfile, CustomerHead, Head, Light, Line
 from qiaomen.reports.reads import ProfileReads
 from qiaomen.reports.search import search_companies
@@ -26,7 +27,7 @@ from qiaomen.scoring import TIERS
 from qiaomen.vocab import TIER_LABELS, NotFound, check_uscc, normalise_code
 
 NOTICE: Final = "仅用于营销排序，不作授信审批依据；失信与风险信息以来源公示为准"
-IN_BANK: Final = "in_bank"
+
 _DEAD: Final = ("注销", "吊销", "撤销", "清算")
 
 

@@ -23,6 +23,7 @@ from qiaomen.registry import (
     RELATIONS,
     normalise_name,
 )
+from qiaomen.reports.hiding import OWN_BOOKS
 from qiaomen.reports.model import DataDate, Line
 from qiaomen.reports.trades import name_of
 from qiaomen.reports.words import joined, money, percent
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 SELLING: Final = frozenset({"marketing", "both", "retention"})
 TIMELINE_LENGTH: Final = 40
-OWN_BOOKS: Final = ("customers", "customer_records", "dealings", "cashflows", "outcomes")
 _LENDERS: Final = ("银行", "信托", "租赁", "小额贷款", "保理", "信用社", "金融")
 _DEALINGS: Final = {
     "deposit": "活期存款",

@@ -7,16 +7,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from qiaomen.membership import Hidden, Index, SeenIndex
+from qiaomen.membership import Index
 from qiaomen.registry import COMPANIES
+from qiaomen.reports import seen_index as hide_in_index
 from qiaomen.scoring import TIERS
 from qiaomen.vocab import NotFound
 from qiaomen.web.reading import Reading
-from qiaomen.web.seen import foreign_customers, inside_kinds, inside_tags
+from qiaomen.web.seen import foreign_customers, own_kinds, own_tags
 
 INDEX: Final = "membership_index"
-# Fields that are measured from the customers: their values tell who is one.
-FROM_CUSTOMERS: Final = ("hops", "warmth")
 SORTS: Final[tuple[tuple[str, str], ...]] = (
     ("priority", "营销优先级"),
     ("response_index", "响应度"),
@@ -35,10 +34,7 @@ def seen_index(reading: Reading) -> Index:
     """Hide in the index what the bank alone knows of customers outside the reading's scope."""
     index = reading.once(open_index)
     foreign = reading.once(foreign_customers)
-    if not len(foreign):
-        return index
-    values = {"opportunity": reading.once(inside_kinds), "tag": reading.once(inside_tags)}
-    return SeenIndex(index, Hidden(foreign, ("customer",), values, FROM_CUSTOMERS))
+    return hide_in_index(index, foreign, reading.once(own_kinds), reading.once(own_tags))
 
 
 def index_or_none(reading: Reading) -> Index | None:

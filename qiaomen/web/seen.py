@@ -28,6 +28,7 @@ from qiaomen.customers import (
     UPLOAD_CHANGES,
 )
 from qiaomen.opportunities import OPPORTUNITIES
+from qiaomen.reports import IN_BANK, foreign_of, inside_kinds, inside_tags
 from qiaomen.tags import COMPANY_TAGS
 from qiaomen.vocab import Table
 from qiaomen.web.reading import Arguments, Kept, Keyed, Reading
@@ -36,8 +37,6 @@ Mask = npt.NDArray[np.bool_]
 Made = TypeVar("Made")
 EVERYTHING: Final = Scope(whole_bank=True)
 KEPT_SCOPES: Final = 32
-IN_BANK: Final = "in_bank"
-OWN_BOOKS: Final = r"｜(customers|customer_records|dealings|cashflows|outcomes)/"
 # Tables whose rows belong to one customer by its company, or by its record.
 BY_COMPANY: Final = frozenset({table.name for table in (DEALINGS, CASHFLOWS)})
 BY_RECORD: Final = frozenset({table.name for table in (CUSTOMER_MATCHES, UPLOAD_CHANGES)})
@@ -163,10 +162,7 @@ class SeenReading(Reading):
     def foreign(self) -> npt.NDArray[np.int64]:
         """Return the customers outside the scope, ascending: for hiding them, never for showing."""
         self._touched = True
-        everybody = self._whole.table(CUSTOMERS).column("company_id").to_numpy()
-        if self.scope.whole_bank:
-            return np.empty(0, np.int64)
-        return np.setdiff1d(everybody, self.table(CUSTOMERS).column("company_id").to_numpy())
+        return foreign_of(self.scope, self._whole.table(CUSTOMERS))
 
 
 def _of_records(rows: pa.Table, records: pa.Table) -> pa.Array:
@@ -209,15 +205,11 @@ def open_events(reading: Reading, events: Callable[[Reading], pa.Table]) -> Mask
     return ~(ours & internal)
 
 
-def inside_kinds(reading: Reading) -> frozenset[str]:
+def own_kinds(reading: Reading) -> frozenset[str]:
     """Kinds of opportunity that the bank's own flows gave."""
-    rows = reading.table(OPPORTUNITIES).select(["kind", "detector"])
-    held = rows.filter(pc.fill_null(pc.equal(rows.column("detector"), IN_BANK), False))
-    return frozenset(value for value in pc.unique(held.column("kind")).to_pylist() if value)
+    return inside_kinds(reading.table(OPPORTUNITIES).select(["kind", "detector"]))
 
 
-def inside_tags(reading: Reading) -> frozenset[str]:
+def own_tags(reading: Reading) -> frozenset[str]:
     """Tags that rest on the bank's own books for some company."""
-    rows = reading.table(COMPANY_TAGS).select(["tag", "evidence"])
-    held = rows.filter(pc.fill_null(pc.match_substring_regex(rows.column("evidence"), OWN_BOOKS), False))
-    return frozenset(value for value in pc.unique(held.column("tag")).to_pylist() if value)
+    return inside_tags(reading.table(COMPANY_TAGS).select(["tag", "evidence"]))

@@ -43,14 +43,18 @@ def test_filters_narrow(ready: Path) -> None:
 
 
 def test_in_bank_knowledge_stays_in_scope(ready: Path, people: Mapping[str, str]) -> None:
-    own = opportunities(ready, "--customers", "--as", people["manager"])["opportunities"]
-    in_bank = [row for row in own if row["detector"] == "in_bank"]
-    hidden = [row for row in in_bank if "需申请转介" in row["customer"]]
-    assert hidden
-    for row in hidden:
-        assert row["amount_cny"] is None
-        assert "dealings" not in row["evidence"]
-        assert row["company"] not in row["title"]
+    whole = opportunities(ready)
+    seen = opportunities(ready, "--as", people["manager"])
+    own = {
+        row["company_id"]
+        for row in opportunities(ready, "--customers", "--as", people["manager"])["opportunities"]
+    }
+    assert own
+    inside = [row for row in whole["opportunities"] if row["detector"] == "in_bank"]
+    shown = [row for row in seen["opportunities"] if row["detector"] == "in_bank"]
+    assert {row["company_id"] for row in shown} == {row["company_id"] for row in inside} & own
+    assert seen["items"] == whole["items"] - len(inside) + len(shown)
+    assert {row["company_id"] for row in seen["opportunities"] if row["is_customer"]} == own
 
 
 def test_tasks_by_state_and_institution(ready: Path, people: Mapping[str, str]) -> None:

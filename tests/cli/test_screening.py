@@ -10,6 +10,7 @@ import resource
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,18 +122,22 @@ def test_a_folder_that_is_a_file(ready: Path, tmp_path: Path, form: str) -> None
     assert "处理办法" in answer.err
 
 
-def test_customers_of_others_stay_unnamed(ready: Path, people: Mapping[str, str]) -> None:
-    whole = call("screen", "customer", "--json", "--limit", 10_000, workspace=ready).document
-    own = call(
-        "screen", "customer", "--json", "--limit", 10_000, "--as", people["manager"], workspace=ready
-    ).document
-    assert own["total"] == whole["total"]
-    hidden = [row for row in own["companies"] if "需申请转介" in row["customer"]]
-    shown = [row for row in own["companies"] if "需申请转介" not in row["customer"]]
-    assert hidden
-    assert shown
-    assert all(item["dimension"] != "customer" for row in hidden for item in row["evidence"])
-    assert all(row["evidence"] for row in shown)
+def test_a_list_of_customers_holds_the_own_ones_only(ready: Path, people: Mapping[str, str]) -> None:
+    def screened(text: str, *more: object) -> Any:
+        return call("screen", text, "--json", "--limit", 10_000, *more, workspace=ready).document
+
+    whole, own = screened("customer"), screened("customer", "--as", people["manager"])
+    numbers = {row["company_id"] for row in own["companies"]}
+    assert 0 < len(numbers) == own["total"] == own["customers"] < whole["total"]
+    assert numbers < {row["company_id"] for row in whole["companies"]}
+    rest = screened("!customer", "--as", people["manager"])
+    assert not numbers & {row["company_id"] for row in rest["companies"]}
+    assert all(row["customer"] is None and not row["is_customer"] for row in rest["companies"])
+    assert rest["total"] + own["total"] == screened("capital_cny>0 | !(capital_cny>0)")["total"]
+    others = {row["company_id"] for row in whole["companies"]} - numbers
+    assert all(row["hops"] is None for row in rest["companies"] if row["company_id"] in others)
+    near = screened("known(hops)", "--as", people["manager"])
+    assert not others & {row["company_id"] for row in near["companies"]}
 
 
 def test_who_may_screen_and_export(ready: Path, people: Mapping[str, str], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import small_city_rows as base
 import sqlalchemy as sa
 import two_branches as city_rows
 from conftest import Browser
@@ -396,6 +397,51 @@ def test_a_difference_of_two_queries_tells_nothing(bank: Bank, role: str) -> Non
     for query in ("customer | !customer", "opportunity | !opportunity", "customer:S11 | !customer:S11"):
         assert read.get("/api/v1/screen", params={"q": query}).json()["count"] == every
     assert read.get("/api/v1/screen", params={"q": "customer:S11"}).json()["count"] == 0
+
+
+@pytest.mark.parametrize("role", ["manager", "sub", "branch"])
+def test_small_numbers_of_others_customers_are_withheld(bank: Bank, role: str) -> None:
+    """Of a node, a chain, a park: exact where nobody or at least five are elsewhere, else only that they are few."""
+    read = bank.browsers[role].client
+    own = own_customers(role)
+
+    def check(item: dict[str, Any], members: set[int]) -> None:
+        total, mine = set(KEEPERS) & members, own & members
+        elsewhere = len(total - mine)
+        if item["below"] is None:
+            assert item["customers"] == len(total)
+            assert elsewhere == 0 or elsewhere >= 5
+        else:
+            assert item["customers"] == len(mine)
+            assert elsewhere > 0
+
+    everybody = set(range(60))
+    check(read.get("/api/v1/chains").json()[0], everybody)
+    chain = read.get("/api/v1/chains/ic").json()
+    check(chain["count"], everybody)
+    for stage in chain["stages"]:
+        for node in stage["nodes"]:
+            place = [code for code, _, _ in base.NODES].index(node["node_code"])
+            check(node["count"], {n for n in everybody if n % 5 == place})
+    for code, count in chain["regions"].items():
+        place = [district for district, _, _ in base.DISTRICTS].index(code)
+        check(count, {n for n in everybody if n % 3 == place})
+    park = read.get("/api/v1/parks/PK01").json()
+    check(park, {n for n in everybody if n % 2 == 0})
+    assert (park["penetration"] is None) == (park["below"] is not None)
+
+
+def test_withheld_numbers_are_said_to_be_few(bank: Bank) -> None:
+    pages = [
+        bank.browsers["manager"].client.get(address).text
+        for address in ("/chains/ic", "/parks", "/parks/PK01")
+    ]
+    told = [
+        bank.browsers["analyst"].client.get(address).text
+        for address in ("/chains/ic", "/parks", "/parks/PK01")
+    ]
+    assert any("＜" in page for page in pages)
+    assert not any("＜" in page for page in told)
 
 
 def test_the_marks_are_there_for_those_who_may(bank: Bank) -> None:

@@ -9,17 +9,19 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from qiaomen.bank import Action
+from qiaomen.chains import Count
 from qiaomen.parks import PARKS, search_parks
-from qiaomen.web.pages.chains import chain_counts, chain_rows, read_atlas
-from qiaomen.web.pages.parks import read_park
+from qiaomen.web.pages.chains import chain_counts, chain_rows, read_atlas, told_chain
+from qiaomen.web.pages.parks import read_park, told_customers
 from qiaomen.web.visit import Visit, api_visit
+from qiaomen.web.withholding import least_group, told_atlas
 
 router = APIRouter(tags=["chains and parks"])
 RegionCode = Annotated[str, Query(pattern=r"^(\d{6})?$", description="division and what lies below it")]
 
 
 class ChainItem(BaseModel):
-    """One chain with its coverage over all regions."""
+    """One chain with its coverage over all regions; with ``below`` only the caller's own customers are counted."""
 
     chain_code: str
     chain_name: str
@@ -27,6 +29,7 @@ class ChainItem(BaseModel):
     plans: list[str]
     companies: int
     customers: int
+    below: int | None = None
 
 
 class ParkItem(BaseModel):
@@ -48,15 +51,16 @@ def list_chains(visit: Annotated[Visit, Depends(api_visit)]) -> list[ChainItem]:
     counts = visit.reading.once(chain_counts)
     found = []
     for code, row in visit.reading.once(chain_rows).items():
-        count = counts.get(code)
+        count = told_chain(visit.reading, code, row, counts.get(code, Count()), least_group(visit))
         found.append(
             ChainItem(
                 chain_code=code,
                 chain_name=row["chain_name"] or code,
                 sector=row["sector"],
                 plans=[plan for plan in (row["plans"] or "").split(";") if plan],
-                companies=count.companies if count else 0,
-                customers=count.customers if count else 0,
+                companies=count.companies,
+                customers=count.customers,
+                below=count.below,
             )
         )
     return sorted(found, key=lambda item: (-item.companies, item.chain_code))
@@ -68,7 +72,7 @@ def read_chain(
 ) -> dict[str, Any]:
     """Return one chain in one region."""
     visit.require(Action.SEE_COMPANIES)
-    return asdict(visit.reading.once(read_atlas, code, region))
+    return asdict(told_atlas(visit, visit.reading.once(read_atlas, code, region)))
 
 
 @router.get("/parks", summary="Parks by trade and region")
@@ -89,4 +93,11 @@ def list_parks(
 def show_park(visit: Annotated[Visit, Depends(api_visit)], code: str) -> dict[str, Any]:
     """Return one park."""
     visit.require(Action.SEE_COMPANIES)
-    return asdict(visit.reading.once(read_park, code))
+    park = visit.reading.once(read_park, code)
+    count = told_customers(visit, code, park.residents)
+    return {
+        **asdict(park),
+        "customers": count.customers,
+        "penetration": count.penetration,
+        "below": count.below,
+    }

@@ -23,6 +23,7 @@ from qiaomen.chains import (
     Count,
     Gap,
     atlas,
+    withheld,
 )
 from qiaomen.membership import And, Expression, Index, Member, Or, to_text
 from qiaomen.web import formats
@@ -34,6 +35,7 @@ from qiaomen.web.flows import flow
 from qiaomen.web.reading import Reading, Record
 from qiaomen.web.screens import index_or_none, sort_field
 from qiaomen.web.visit import Visit, signed_in
+from qiaomen.web.withholding import customers_words, least_group, own_count, sees_everything, told_atlas
 
 PAGE_SIZE: Final = 20
 GAP_ROWS: Final = 6
@@ -123,17 +125,28 @@ def chain_counts(reading: Reading) -> dict[str, Count]:
     return dict(totals)
 
 
-def sectors(reading: Reading) -> tuple[Sector, ...]:
+def told_chain(reading: Reading, code: str, row: Record, count: Count, least: int) -> Count:
+    """Return the count of a whole chain as the reading's viewers may be told it."""
+    if sees_everything(reading):
+        return count
+    index = index_or_none(reading)
+    if index is None:
+        return withheld(count, 0, least)
+    known = index.names.find("chain", row["chain_name"] or code)
+    return withheld(count, own_count(index, Member("chain", known[0])) if len(known) == 1 else 0, least)
+
+
+def sectors(reading: Reading, least: int = 1) -> tuple[Sector, ...]:
     """All chains by sector with coverage; sectors in their declared order."""
     counts = reading.once(chain_counts)
     held: dict[str, list[tuple[int, ChainCard]]] = defaultdict(list)
     for code, row in reading.once(chain_rows).items():
-        count = counts.get(code, Count())
+        count = told_chain(reading, code, row, counts.get(code, Count()), least)
         card = ChainCard(
             name=row["chain_name"] or code,
             href=f"/chains/{code}",
             companies=formats.count(count.companies),
-            customers=formats.count(count.customers),
+            customers=customers_words(count),
             coverage=formats.percent(count.penetration),
             part=count.penetration or 0.0,
             plans=formats.split(row["plans"]),
@@ -168,15 +181,15 @@ def stage_block(stage: AtlasStage, base: str, region: str, chosen: str, gaps: di
             NodeCard(
                 name=node.node_name,
                 href=f"{base}?{query}#firms",
-                customers=formats.count(count.customers),
-                prospects=formats.count(count.companies - count.customers),
+                customers=customers_words(count),
+                prospects=formats.count(count.prospects),
                 part=count.penetration or 0.0,
                 gap=gap.reason if gap else "",
                 selected=node.node_code == chosen,
                 depth=depth,
             )
         )
-    note = f"存量 {stage.count.customers:,} / {stage.count.companies:,} 户"
+    note = f"存量 {customers_words(stage.count)} / {stage.count.companies:,} 户"
     return StageBlock(stage.stage or "unknown", stage.label, note, tuple(cards), len(everything) - len(cards))
 
 
@@ -194,7 +207,7 @@ def gap_table(gaps: Sequence[Gap], base: str, region: str) -> TableView:
         ColumnView("环节", lambda row: Cell(row.node_name, href=link(row), evidence=Evidence(row.reason))),
         ColumnView(
             "潜客",
-            lambda row: Cell(formats.households(row.count.companies - row.count.customers)),
+            lambda row: Cell(formats.households(row.count.prospects)),
             align="right",
         ),
         ColumnView(
@@ -297,8 +310,8 @@ def read_atlas(reading: Reading, code: str, region: str) -> Atlas:
 def chain_view(visit: Visit, code: str, node: str, region: str, number: int) -> ChainView:
     """Compute a chain's page; ``NotFound`` for an unknown chain."""
     reading = visit.reading
-    view = reading.once(read_atlas, code, region)
-    everywhere = reading.once(read_atlas, code, "")
+    view = told_atlas(visit, reading.once(read_atlas, code, region))
+    everywhere = told_atlas(visit, reading.once(read_atlas, code, ""))
     gaps = {gap.node_code: gap for gap in view.gaps[:GAP_ROWS]}
     named = {item.node_code: item.node_name for stage in view.stages for item, _ in walk(stage.nodes)}
     chosen = node if node in named else ""
@@ -306,7 +319,7 @@ def chain_view(visit: Visit, code: str, node: str, region: str, number: int) -> 
     place = visit.labels.region(region) if region else "全部地区"
     return ChainView(
         name=view.chain_name,
-        summary=f"{place} · {len(named)} 个环节 · 企业 {view.count.companies:,} 户 · 存量客户 {view.count.customers:,} 户，"
+        summary=f"{place} · {len(named)} 个环节 · 企业 {view.count.companies:,} 户 · 存量客户 {customers_words(view.count)} 户，"
         f"覆盖率 {formats.percent(view.count.penetration)}",
         stages=tuple(stage_block(stage, f"/chains/{code}", region, chosen, gaps) for stage in view.stages),
         gaps=gap_table(view.gaps, f"/chains/{code}", region),
@@ -322,7 +335,7 @@ def chain_view(visit: Visit, code: str, node: str, region: str, number: int) -> 
 def show_atlas(visit: Annotated[Visit, Depends(signed_in)], plan: str = "") -> Response:
     """Show all chains, or those that a plan names."""
     visit.require(Action.SEE_COMPANIES)
-    everything = visit.reading.once(sectors)
+    everything = visit.reading.once(sectors, least_group(visit))
     plans = sorted({name for sector in everything for chain in sector.chains for name in chain.plans})
     shown = [
         Sector(sector.name, tuple(chain for chain in sector.chains if not plan or plan in chain.plans))

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from qiaomen.bank import STAFF_RECORDS, Action
-from qiaomen.chains import NODE_COUNTS
+from qiaomen.chains import NODE_COUNTS, Count
 from qiaomen.dispatch import FunnelRow, funnel
 from qiaomen.opportunities import OPPORTUNITIES, OPPORTUNITY_SIGNALS
 from qiaomen.parks import PARKS
@@ -28,11 +28,12 @@ from qiaomen.web.charts import LineChart, Series
 from qiaomen.web.choices import Option
 from qiaomen.web.cockpit_figures import all_figures, between
 from qiaomen.web.figures import Figure
-from qiaomen.web.pages.chains import chain_rows
-from qiaomen.web.pages.parks import customers_by_park
+from qiaomen.web.pages.chains import chain_rows, told_chain
+from qiaomen.web.pages.parks import told_customers
 from qiaomen.web.reading import Reading, Record
 from qiaomen.web.scopes import covered_regions, covers, region_mask
 from qiaomen.web.visit import Visit, signed_in
+from qiaomen.web.withholding import customers_words, least_group
 
 PERIODS: Final = ((30, "近 30 日"), (90, "近 90 日"), (365, "近一年"))
 WEEKS: Final = 13
@@ -75,13 +76,17 @@ class Coverage:
 
     name: str
     href: str
-    companies: int
-    customers: int
+    count: Count
+
+    @property
+    def companies(self) -> int:
+        """All firms."""
+        return self.count.companies
 
     @property
     def part(self) -> float | None:
-        """Customers of all firms."""
-        return formats.share(self.customers, self.companies)
+        """Customers of all firms; nothing where their number is withheld."""
+        return self.count.penetration
 
 
 def weekly(reading: Reading) -> tuple[npt.NDArray[np.int64], list[str], list[str]]:
@@ -196,7 +201,7 @@ def coverage_columns(title: str) -> tuple[ColumnView[Coverage], ...]:
     return (
         ColumnView(title, lambda row: Cell(row.name, href=row.href)),
         ColumnView("企业", lambda row: Cell(formats.households(row.companies)), align="right"),
-        ColumnView("存量", lambda row: Cell(formats.households(row.customers)), align="right"),
+        ColumnView("存量", lambda row: Cell(f"{customers_words(row.count)} 户"), align="right"),
         ColumnView("覆盖率", lambda row: Cell(formats.percent(row.part), meter=row.part), align="right"),
     )
 
@@ -211,7 +216,11 @@ def chain_coverage(visit: Visit) -> TableView:
             before = sums.get(row["chain_code"], (0, 0))
             sums[row["chain_code"]] = (before[0] + row["companies"], before[1] + row["customers"])
     rows = [
-        Coverage(named[code]["chain_name"], f"/chains/{code}", *counts)
+        Coverage(
+            named[code]["chain_name"],
+            f"/chains/{code}",
+            told_chain(visit.reading, code, named[code], Count(*counts), least_group(visit)),
+        )
         for code, counts in sums.items()
         if code in named and named[code]["plans"]
     ]
@@ -228,11 +237,12 @@ def chain_coverage(visit: Visit) -> TableView:
 def park_coverage(visit: Visit) -> TableView:
     """Parks of the covered divisions by number of residents."""
     regions = covered_regions(visit)
-    held = visit.reading.once(customers_by_park)
     rows: list[Record] = visit.reading.table(PARKS).to_pylist()
     found = [
         Coverage(
-            row["name"], f"/parks/{row['park_code']}", row["residents"] or 0, held.get(row["park_code"], 0)
+            row["name"],
+            f"/parks/{row['park_code']}",
+            told_customers(visit, row["park_code"], row["residents"] or 0),
         )
         for row in rows
         if covers(regions, row["region_code"])

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from qiaomen.bank import Action
-from qiaomen.chains import CHAIN_NODES, COMPANY_NODES
+from qiaomen.chains import CHAIN_NODES, COMPANY_NODES, Count
 from qiaomen.parks import PARK_RESIDENTS, PARKS, Leader, ParkHit, ParkPage, park_page, search_parks
 from qiaomen.registry import COMPANIES
 from qiaomen.web import formats
@@ -30,10 +30,10 @@ from qiaomen.web.cells import (
 from qiaomen.web.charts import Bar, bars
 from qiaomen.web.figures import Figure
 from qiaomen.web.firms import Firm, customer_numbers, firm, firms, is_customer, name_cell, response_cell
-from qiaomen.web.labels import Labels
 from qiaomen.web.reading import Reading
 from qiaomen.web.screens import ranks
 from qiaomen.web.visit import Visit, signed_in
+from qiaomen.web.withholding import customers_words, told
 
 Ids = npt.NDArray[np.int64]
 PAGE_SIZE: Final = 20
@@ -73,12 +73,21 @@ def customers_by_park(reading: Reading) -> dict[str, int]:
     }
 
 
-def park_columns(reading: Reading, labels: Labels) -> tuple[ColumnView[ParkHit], ...]:
+def told_customers(visit: Visit, code: str, residents: int) -> Count:
+    """Return the bank's customers in a park as the viewer may be told them."""
+    own = visit.reading.once(customers_by_park).get(code, 0)
+    return told(visit, own, visit.reading.whole.once(customers_by_park).get(code, 0), residents)
+
+
+def park_columns(visit: Visit) -> tuple[ColumnView[ParkHit], ...]:
     """Columns of the list of parks."""
-    held = reading.once(customers_by_park)
+    labels = visit.labels
+
+    def held(row: ParkHit) -> Cell:
+        return Cell(f"{customers_words(told_customers(visit, row.park_code, row.residents))} 户")
 
     def penetration(row: ParkHit) -> Cell:
-        part = formats.share(held.get(row.park_code, 0), row.residents)
+        part = told_customers(visit, row.park_code, row.residents).penetration
         return Cell(formats.percent(part), meter=part)
 
     return (
@@ -92,9 +101,7 @@ def park_columns(reading: Reading, labels: Labels) -> tuple[ColumnView[ParkHit],
         ColumnView("主导产业", lambda row: Cell("、".join(row.trades))),
         ColumnView("符合", lambda row: Cell(row.why, tone="soft")),
         ColumnView("入驻企业", lambda row: Cell(formats.households(row.residents)), align="right"),
-        ColumnView(
-            "存量客户", lambda row: Cell(formats.households(held.get(row.park_code, 0))), align="right"
-        ),
+        ColumnView("存量客户", held, align="right"),
         ColumnView("渗透率", penetration, align="right"),
     )
 
@@ -152,6 +159,7 @@ def park_view(visit: Visit, code: str, number: int) -> ParkView:
     """Compute a park's page; ``NotFound`` for an unknown park."""
     reading = visit.reading
     park = reading.once(read_park, code)
+    count = told_customers(visit, code, park.residents)
     numbers = reading.once(residents).get(code, np.empty(0, np.int64))
     ordered = numbers[np.argsort(reading.once(ranks)[numbers], kind="stable")]
     page = Page(number, PAGE_SIZE, len(numbers), f"/parks/{code}")
@@ -173,11 +181,11 @@ def park_view(visit: Visit, code: str, number: int) -> ParkView:
         ),
         figures=(
             Figure("入驻企业", formats.count(park.residents), "户", "按名录、地址与坐标判定"),
-            Figure("存量客户", formats.count(park.customers), "户"),
-            Figure("潜客", formats.count(park.residents - park.customers), "户"),
+            Figure("存量客户", customers_words(count), "户"),
+            Figure("潜客", formats.count(count.prospects), "户"),
             Figure(
                 "渗透率",
-                formats.percent(park.penetration) if park.residents else "",
+                formats.percent(count.penetration) if park.residents else "",
                 "",
                 "存量客户 / 入驻企业",
                 none="无入驻企业",
@@ -209,7 +217,7 @@ def show_parks(
         key="parks",
         title="园区",
         listing=table(
-            park_columns(visit.reading, visit.labels),
+            park_columns(visit),
             found,
             caption="园区",
             empty="没有符合的园区",
