@@ -44,15 +44,30 @@ def _memberships(dimension: str, rows: pa.Table, value: str, evidence: pa.Chunke
 
 
 def chain_names(chain_nodes: pa.Table) -> pa.Table:
-    """Return MEMBERSHIP_NAMES rows of dimension ``chain``: each node's name and its path 链/段/…/环节."""
-    count = chain_nodes.num_rows
-    return MEMBERSHIP_NAMES.conform(
-        pa.table(
-            {
-                "dimension": pa.array(["chain"] * count, pa.string()),
-                "value": chain_nodes.column("node_code"),
-                "label": chain_nodes.column("node_name"),
-                "path": chain_nodes.column("path"),
-            }
-        )
-    )
+    """Return MEMBERSHIP_NAMES rows of dimension ``chain``: each node's name and its path 链/段/…/环节.
+
+    A chain and its stages have no node of their own: they are rows named by their path, with the chain's code as alias
+    (``ic``, ``ic/上游``).
+    """
+    rows = chain_nodes.select(["chain_code", "node_code", "node_name", "path"]).to_pylist()
+    named = [
+        {"dimension": "chain", "value": row["node_code"], "label": row["node_name"], "path": row["path"]}
+        for row in rows
+    ]
+    nodes = {row["path"] for row in rows}
+    tops: dict[str, set[str]] = {}
+    for row in rows:
+        words = (row["path"] or "").split("/")
+        for path in {words[0], "/".join(words[:2])} - nodes - {""}:
+            tops.setdefault(path, set()).add("/".join([row["chain_code"], *path.split("/")[1:]]))
+    named += [
+        {
+            "dimension": "chain",
+            "value": path,
+            "label": path.split("/")[-1],
+            "aliases": ";".join(sorted(codes)),
+            "path": path,
+        }
+        for path, codes in sorted(tops.items())
+    ]
+    return MEMBERSHIP_NAMES.conform(pa.Table.from_pylist(named, MEMBERSHIP_NAMES.schema))

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from qiaomen import chains, membership, opportunities, parks, reports, scoring, tags
+from qiaomen.bank import INSTITUTION_RECORDS
 from qiaomen.catalog import load_divisions, load_industries
 from qiaomen.customers import CUSTOMERS
 from qiaomen.jobs.context import Run
+from qiaomen.jobs.profile import resolved
 from qiaomen.membership import MEMBERSHIP_NAMES, MEMBERSHIPS
 from qiaomen.reach import REACH
 from qiaomen.registry import COMPANIES, COMPANY_NAMES
 from qiaomen.scoring import TIERS
+from qiaomen.tags import LIST_TAG_RECORDS
 from qiaomen.vocab import TIER_LABELS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 WINDOW: Final = timedelta(days=365)
+# A customer whose list names no institution is a customer all the same.
+NO_INSTITUTION: Final = "none"
 FACTS: Final = {
     "capital_cny": "注册资本",
     "founded_on": "成立日期",
@@ -66,23 +71,34 @@ def index(run: Run) -> None:
 
 
 def _own_rows(run: Run, live: ir.Table) -> list[ir.Table]:
-    """Return the memberships that no capability makes: region, industry, customer, opportunities of a year."""
+    """Return the memberships that no capability makes: region, industry, customer, list, opportunities of a year."""
     import ibis
 
+    none = ibis.null("date")
+
     def shaped(
-        rows: ir.Table, dimension: str, value: ir.Value, since: ir.Value, evidence: ir.Value
+        rows: ir.Table,
+        dimension: str,
+        value: ir.Value,
+        since: ir.Value,
+        evidence: ir.Value,
+        until: ir.Value = none,
     ) -> ir.Table:
         return rows.select(
             "company_id",
             dimension=ibis.literal(dimension),
             value=value,
             since=since,
-            until=ibis.null("date"),
+            until=until,
             evidence=evidence,
         ).filter(ibis._.value.notnull())
 
-    none = ibis.null("date")
     customers = run.table(CUSTOMERS)
+    keeper = customers.institution_code.fill_null(NO_INSTITUTION)
+    lists = resolved(run, LIST_TAG_RECORDS)
+    # Entries are joined by company and list below, where the end of one would hide that another is open.
+    lists = lists.filter(lists.until.isnull() | (lists.until >= ibis.literal(run.as_of)))
+    issuer = ibis.coalesce(lists.authority, lists.company_name, lists.list_code)
     events = run.table(opportunities.OPPORTUNITIES)
     recent = events.filter(events.published_on >= ibis.literal(run.as_of - WINDOW))
     recent = recent.group_by(["company_id", "kind"]).aggregate(
@@ -91,7 +107,8 @@ def _own_rows(run: Run, live: ir.Table) -> list[ir.Table]:
     return [
         shaped(live, "region", live.region_code, none, live.address),
         shaped(live, "industry", live.industry_code, none, live.industry_name),
-        shaped(customers, "customer", customers.institution_code, customers.opened_on, customers.customer_no),
+        shaped(customers, "customer", keeper, customers.opened_on, customers.customer_no),
+        shaped(lists, "list", lists.list_code, lists.since, issuer),
         shaped(recent, "opportunity", recent.kind, recent["on"], recent.title),
     ]
 
@@ -115,6 +132,9 @@ def _names(run: Run) -> pa.Table:
     rows += [("tier", code, label) for code, label in TIER_LABELS.items()]
     rows += [("tag", tag.code, tag.name_zh) for tag in tags.load_tags(run.overlay).values()]
     rows += [("opportunity", kind.code, kind.name) for kind in opportunities.load_kinds(run.overlay).values()]
+    units = run.arrow(INSTITUTION_RECORDS).select(["institution_code", "name"]).to_pylist()
+    rows += [("customer", row["institution_code"], row["name"]) for row in units]
+    rows += [("customer", NO_INSTITUTION, "未定机构")]
     own = pa.table(
         {
             "dimension": [row[0] for row in rows],

@@ -27,6 +27,9 @@ def test_a_query_for_a_stage_finds_the_companies_below_it():
     assert ask("chain:集成电路") == [1, 2]
     assert ask("chain:芯片设计") == [2]
     assert ask("chain:ic.resist") == [1]
+    assert ask("chain:ic") == [1, 2]
+    assert ask("chain:IC/上游") == [1]
+    assert ask("产业链:ic & !chain:ic.resist") == [2]
 
 
 def test_goods_of_several_sources_are_one_membership():
