@@ -58,6 +58,21 @@ def _print_profile(profile: CompanyProfile) -> None:
         ("一句话", profile.verdict),
     ]
     print_table(head.name, ("项目", "内容"), ((name, value) for name, value in facts if value is not None))
+    if profile.contacts:
+        rows = (
+            (
+                c.kind,
+                "已拒绝联系" if c.opted_out else c.value,
+                c.person,
+                c.post,
+                c.source,
+                c.basis,
+                c.collected_on,
+            )
+            for c in profile.contacts
+        )
+        header = ("种类", "联系方式", "联系人", "职务", "来源", "处理依据", "取得日期")
+        print_table("联系方式", header, rows)
     for title, lines in _sections(profile):
         if lines:
             rows = ((line.on or "", line.text, line.evidence) for line in lines)

@@ -51,9 +51,11 @@ def contact_key(kind: str, value: str, company_id: int) -> Key:
     return kind, hashlib.sha256(f"{kind}\n{text}".encode()).hexdigest()
 
 
-def masked(value: str) -> str:
+def mask_contact(value: str) -> str:
     """Return a form that reminds of the value and does not give it away."""
     shown = value.strip()
+    if not shown:
+        return ""
     if len(shown) < 7:
         return f"{shown[:1]}{'*' * max(1, len(shown) - 1)}"
     return f"{shown[:3]}****{shown[-2:]}"
@@ -101,7 +103,7 @@ def _row(
     return {
         "kind": key[0],
         "value_hash": key[1],
-        "shown": masked(value)[:64],
+        "shown": mask_contact(value)[:64],
         "company_id": company_id,
         "reason": reason,
         "origin": origin,

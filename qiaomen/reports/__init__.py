@@ -6,6 +6,7 @@ without live formulas. Reads lower faces through ``ProfileReads``; writes no sto
 """
 
 from qiaomen.reports.briefs import brief_of
+from qiaomen.reports.contacts import contact_to_refuse
 from qiaomen.reports.exports import safe_text, table_rows, write_csv, write_xlsx
 from qiaomen.reports.hiding import (
     FROM_CUSTOMERS,
@@ -20,6 +21,7 @@ from qiaomen.reports.model import (
     Brief,
     CompanyChoice,
     CompanyProfile,
+    Contact,
     Coverage,
     CustomerHead,
     DataDate,
@@ -29,7 +31,7 @@ from qiaomen.reports.model import (
     Trade,
     Way,
 )
-from qiaomen.reports.profile import company_profile, find_company
+from qiaomen.reports.profile import company_profile, find_company, subject_of
 from qiaomen.reports.reads import FileReads, HeldReads, ProfileReads
 from qiaomen.reports.search import Hit, build_search_index, search_companies
 from qiaomen.reports.words import Words, load_words, money
@@ -41,6 +43,7 @@ __all__ = [
     "Brief",
     "CompanyChoice",
     "CompanyProfile",
+    "Contact",
     "Coverage",
     "CustomerHead",
     "DataDate",
@@ -57,6 +60,7 @@ __all__ = [
     "brief_of",
     "build_search_index",
     "company_profile",
+    "contact_to_refuse",
     "find_company",
     "foreign_of",
     "inside_kinds",
@@ -66,6 +70,7 @@ __all__ = [
     "safe_text",
     "search_companies",
     "seen_index",
+    "subject_of",
     "table_rows",
     "write_csv",
     "write_xlsx",

@@ -42,6 +42,23 @@ class CustomerHead(_Record):
     last_contact_on: dt.date | None = None
 
 
+class Contact(_Record):
+    """One way to reach the company or a person there; of one who refused only that there is one.
+
+    ``lawful_basis`` is the ground of 个人信息保护法第十三条, ``basis`` the same in words.
+    """
+
+    kind: str
+    value: str | None
+    person: str | None
+    post: str | None
+    source: str
+    lawful_basis: str | None
+    basis: str
+    collected_on: dt.date | None
+    opted_out: bool
+
+
 class Head(_Record):
     """Who it is, whether it is ours, and the veto light with its grounds."""
 
@@ -142,6 +159,7 @@ class CompanyProfile(_Record):
     timeline: tuple[Line, ...]
     products: tuple[ProductFit, ...]
     ways_in: tuple[Way, ...]
+    contacts: tuple[Contact, ...]
     dealings: tuple[Line, ...]
     traces_elsewhere: tuple[Line, ...]
     suppliers: tuple[Trade, ...]

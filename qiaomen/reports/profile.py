@@ -17,7 +17,7 @@ from qiaomen.bank import Action, Viewer, mask_row, referral_name, require, scope
 from qiaomen.customers import CUSTOMERS
 from qiaomen.opportunities import OPPORTUNITIES
 from qiaomen.registry import COMPANIES, load_gazetteer
-from qiaomen.reports import sections, trades, ways
+from qiaomen.reports import contacts, sections, trades, ways
 from qiaomen.reports.hiding import IN_BANK
 from qiaomen.reports.model import CompanyChoice, CompanyProfile, CustomerHead, Head, Light, Line
 from qiaomen.reports.reads import ProfileReads
@@ -110,7 +110,7 @@ def company_profile(
 ) -> CompanyProfile:
     """Return the profile of the one company that the key means.
 
-    With ``connection`` the tasks of the operational store join the past marketing. ``NotFound`` where the key means no
+    With ``connection`` the tasks of the operational store join the past marketing, and contacts are shown. ``NotFound`` where the key means no
     company, or several: ask ``find_company`` first.
     """
     choices = find_company(viewer, reads, str(key))
@@ -153,14 +153,16 @@ def profile_of(subject: Subject, connection: Connection | None = None) -> Compan
     ways_in = ways.ways_in(subject)
     dealings = sections.dealings(subject)
     light, grounds = _light(subject, risks)
+    head = _head(subject, light, grounds)
     return CompanyProfile(
         generation=subject.reads.number,
         as_of=subject.as_of,
-        head=_head(subject, light, grounds),
+        head=head.model_copy(update={"phone": contacts.shown_phone(subject, connection, head.phone)}),
         verdict=_verdict(subject, light, grounds, events, products, ways_in),
         timeline=sections.timeline(subject, events),
         products=products,
         ways_in=ways_in,
+        contacts=contacts.contacts(subject, connection),
         dealings=dealings,
         traces_elsewhere=sections.traces_elsewhere(subject, events),
         suppliers=trades.partners(subject, "supplier"),
@@ -177,7 +179,7 @@ def profile_of(subject: Subject, connection: Connection | None = None) -> Compan
         suspected=related["suspected"],
         risks=risks,
         marketing=marketing,
-        conflicts=sections.conflicts(subject),
+        conflicts=contacts.without_contacts(sections.conflicts(subject)),
         names=sections.names(subject),
         data_dates=sections.data_dates(subject),
         notice=NOTICE,

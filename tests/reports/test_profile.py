@@ -315,6 +315,7 @@ def test_the_profile_says_everything_in_order(reads):
         "timeline",
         "products",
         "ways_in",
+        "contacts",
         "dealings",
     ]
     assert profile.as_of == D(2026, 5, 1)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from qiaomen.bank import Action, may
+from qiaomen.customers import opt_outs_of
 from qiaomen.dispatch import TaskFilter, list_tasks
 from qiaomen.reports import CompanyProfile, DataDate, Line, Trade, Way, company_profile
 from qiaomen.store import reading
@@ -17,6 +18,7 @@ from qiaomen.vocab import STATE_LABELS, TaskState
 from qiaomen.web import formats
 from qiaomen.web.cards import STATE_SHORT
 from qiaomen.web.cells import Cell, Chip, ColumnView, Evidence, TableView, table, tier_chip
+from qiaomen.web.contacts import contact_panel
 from qiaomen.web.labels import Labels
 from qiaomen.web.numbers import RowNumber
 from qiaomen.web.visit import Visit, signed_in
@@ -254,6 +256,7 @@ INDEX: Final = (
     ("timeline", "时间线"),
     ("products", "可做产品"),
     ("ways", "敲门线索"),
+    ("contacts", "联系方式"),
     ("dealings", "往来"),
     ("supply", "上下游"),
     ("chain", "产业链与园区"),
@@ -295,6 +298,7 @@ def show(visit: Annotated[Visit, Depends(signed_in)], company_id: RowNumber) -> 
     """Show one company."""
     with reading(visit.sql) as connection:
         profile = company_profile(visit.viewer, visit.reading.whole, company_id, visit.words, connection)
+        refusals = opt_outs_of(visit.viewer, connection, company_id)
         tasks: tuple[tuple[str, str, str], ...] = ()
         if may(visit.viewer, Action.SEE_TASKS):
             found = list_tasks(
@@ -309,6 +313,12 @@ def show(visit: Annotated[Visit, Depends(signed_in)], company_id: RowNumber) -> 
                 for task in found.tasks
             )
     view = company_view(visit.labels, profile, tasks)
+    contacts = contact_panel(visit, profile.contacts, refusals)
     return visit.render(
-        "company.html", key="", title=profile.head.name, view=view, hand=may(visit.viewer, Action.DISPATCH)
+        "company.html",
+        key="",
+        title=profile.head.name,
+        view=view,
+        contacts=contacts,
+        hand=may(visit.viewer, Action.DISPATCH),
     )

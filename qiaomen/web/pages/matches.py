@@ -13,7 +13,14 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
 from qiaomen.bank import Action
-from qiaomen.customers import CUSTOMER_MATCHES, CUSTOMER_RECORDS, decide_match, match_decisions, undo_decision
+from qiaomen.customers import (
+    CUSTOMER_MATCHES,
+    CUSTOMER_RECORDS,
+    decide_match,
+    mask_contact,
+    match_decisions,
+    undo_decision,
+)
 from qiaomen.registry import COMPANIES
 from qiaomen.store import reading, writing
 from qiaomen.vocab import OUTCOME_LABELS, InputRejected, MatchOutcome, NotFound
@@ -94,6 +101,9 @@ def comparisons(record: Mapping[str, Any], company: Mapping[str, Any]) -> tuple[
         if not ours and not theirs:
             continue
         same = None if not ours or not theirs else _alike(ours, theirs)
+        if ours_name == "phone":
+            # Whether they agree is all that the decision needs; somebody may have refused to be called there.
+            ours, theirs = mask_contact(ours), mask_contact(theirs)
         found.append(Comparison(label, ours or "—", theirs or "—", same))
     return tuple(found)
 
