@@ -18,9 +18,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from authority import Certificates
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+
+from tests.connectors.authority import Certificates
 
 CLIENT, SECRET = "qiaomen", "a secret of the client / with signs"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from authority import Certificates, make_certificates
-from directory_server import BASE, PASSWORDS, SEARCHER, SEARCHER_PASSWORD, DirectoryServer, running_directory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qiaomen.bank import Match
 from qiaomen.connectors import DirectorySettings, EgressPolicy, LdapDirectory
 from qiaomen.vocab import InputRejected, NotAllowed, Unavailable
+from tests.connectors.authority import Certificates, make_certificates
+from tests.connectors.directory_server import (
+    BASE,
+    PASSWORDS,
+    SEARCHER,
+    SEARCHER_PASSWORD,
+    DirectoryServer,
+    running_directory,
+)
 
 pytestmark = [pytest.mark.ldap, pytest.mark.xdist_group("ldap")]
 

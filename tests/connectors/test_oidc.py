@@ -6,7 +6,6 @@ import base64
 import datetime as dt
 import json
 import ssl
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from authority import make_certificates
-from identity_provider import CLIENT, SECRET, Provider
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from qiaomen.bank import Match
 from qiaomen.connectors import EgressPolicy, OidcProvider, OidcSettings
 from qiaomen.vocab import InputRejected, NotAllowed, Unavailable
+from tests.connectors.authority import make_certificates
+from tests.connectors.identity_provider import CLIENT, SECRET, Provider
 
 LOOPBACK = EgressPolicy(("127.0.0.1",), private=True)
 BACK = "https://qiaomen.bank.example/login/provider/return"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,8 @@ from qiaomen.store import reading, writing
 from qiaomen.vocab import InputRejected
 from qiaomen.web import create_app
 from qiaomen.web.security import SESSION_COOKIE, VISITOR_COOKIE, is_local_address
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "connectors"))
-
-from authority import make_certificates
-from identity_provider import CLIENT, SECRET, Provider
+from tests.connectors.authority import make_certificates
+from tests.connectors.identity_provider import CLIENT, SECRET, Provider
 
 ADMINISTRATOR, ANALYST, MANAGER = "e0002", "e0001", "e0005"
 GOOD = "violet tractor monsoon"
