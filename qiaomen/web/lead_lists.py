@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from qiaomen.web.visit import Visit
 JOINED: Final = "joined"
 # Capacity was full: the lead waits for the next run, or for staff who find room.
 DEFERRED: Final = "deferred"
+QUOTED_CODE: Final = re.compile("“([a-z_]+)”")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,11 @@ def seen_rejected(visit: Visit) -> list[Record]:
     return [row for row in rows if any(region_contains(code, row["region_code"]) for code in covered)]
 
 
+def named_products(visit: Visit, text: str) -> str:
+    """Say a ground with the names of products instead of their codes."""
+    return QUOTED_CODE.sub(lambda found: f"“{visit.labels.product(found[1])}”", text)
+
+
 def lead_rows(visit: Visit, rows: Iterable[Record]) -> list[LeadRow]:
     """Build the records of a page of leads."""
     listed = list(rows)
@@ -146,7 +153,7 @@ def lead_rows(visit: Visit, rows: Iterable[Record]) -> list[LeadRow]:
             branch_code=row.get("branch_code") or "",
             sub_branch_code=row.get("sub_branch_code") or "",
             manager_no=row.get("manager_no") or "",
-            reason=row.get("reason") or row.get("grounds") or "",
+            reason=named_products(visit, row.get("reason") or row.get("grounds") or ""),
             hold_out=bool(row.get("hold_out")),
             deferred=row.get("rule") == DEFERRED,
         )

@@ -26,7 +26,17 @@ MANAGER, BRANCH, ANALYST = "e0005", "e0003", "e0001"
 # Everything a person can open; sheets and evidence are opened before measuring.
 PAGES = {
     "": ("/login",),
-    MANAGER: ("/today", "/tasks", "/companies/3", "/companies/5", "/reach/3", "/map", "/nowhere", "/nothing"),
+    MANAGER: (
+        "/today",
+        "/tasks",
+        "/account",
+        "/companies/3",
+        "/companies/5",
+        "/reach/3",
+        "/map",
+        "/nowhere",
+        "/nothing",
+    ),
     BRANCH: (
         "/cockpit",
         "/tasks?scope=all",

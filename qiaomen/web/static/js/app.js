@@ -88,10 +88,19 @@ function watchRequests() {
   document.body.addEventListener("htmx:afterSwap", () => drawCharts());
 }
 
+// On a narrow screen the tabs scroll: the chosen one is brought into view.
+function showCurrentTab() {
+  document.querySelectorAll(".tabs").forEach((tabs) => {
+    const current = tabs.querySelector("[aria-current]");
+    if (current) tabs.scrollLeft = current.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2;
+  });
+}
+
 document.querySelectorAll("[data-theme-switch]").forEach((button) => button.addEventListener("click", switchTheme));
 watchFinder();
 watchSheets();
 watchForms();
 watchEvidence();
 watchRequests();
+showCurrentTab();
 drawCharts();
