@@ -103,6 +103,11 @@ def distance(metres: float) -> str:
     return f"{metres:.0f} 米" if metres < 1000 else f"{metres / 1000:.1f} 公里"
 
 
+def shortened(text: str, size: int) -> str:
+    """Cut a long text for a cell, with an ellipsis."""
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
 def split(text: str | None) -> tuple[str, ...]:
     """Split a multi-valued column."""
     return tuple(part for part in (text or "").split(";") if part)

@@ -171,6 +171,43 @@ def test_a_list_of_others_customers_is_refused(enter: Enter, place: str) -> None
     assert browser.post(f"/inventory/upload/{number}", mapping | {"step": "apply"}).status_code == 422
 
 
+def test_a_corrected_mapping_stays_with_the_list(enter: Enter) -> None:
+    browser = enter(ANALYST)
+    lines = ("甲列,乙列,丙列", "C8101,上海澜微新客有限公司,2026-13-45", f"C8102,,{'长' * 300}")
+    content = "\n".join(lines).encode()
+    tried = browser.post("/inventory/upload", files={"file": ("名单.csv", io.BytesIO(content), "text/csv")})
+    assert "必填的列没有对应" in tried.text
+    assert "长" * 100 not in tried.text
+    where = tried.url.path
+    mapping = {"column_customer_no": "甲列", "column_name": "乙列", "column_opened_on": "丙列"}
+    again = browser.post(where, mapping | {"step": "try"}).text
+    assert "退回的行" in again
+    assert "丙列：" in again
+    wrong = browser.get(f"{where}/errors.csv").text
+    assert "C8102" in wrong
+    assert "C8101" not in wrong
+    assert '<option value="甲列" selected>' in browser.get(where).text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("空.csv", b"", "文件是空的"),
+        ("坏.xlsx", b"PK\x03\x04 nothing", "XLSX 文件损坏"),
+        ("乱.csv", "客户号,客户名称\n".encode() + b"A,\xff\xfe\xff\n", "编码"),
+        ("名单.exe", b"MZ", "不支持"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_on_its_own_page(
+    enter: Enter, name: str, content: bytes, words: str
+) -> None:
+    answer = enter(ANALYST).post("/inventory/upload", files={"file": (name, io.BytesIO(content), "text/csv")})
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert name in answer.text or name == "名单.exe"
+    assert "上传并试算" in answer.text
+
+
 def test_a_file_of_another_kind_is_refused(enter: Enter) -> None:
     answer = enter(BRANCH).post("/inventory/upload", files={"file": ("a.exe", io.BytesIO(b"MZ"), "x/y")})
     assert answer.status_code == 422

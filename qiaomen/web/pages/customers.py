@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import re
-import secrets
-import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
@@ -29,7 +24,7 @@ from qiaomen.customers import (
 from qiaomen.jobs import apply_customer_list, customer_list_source, try_customer_list, undo_customer_list
 from qiaomen.registry import LOADS, Source
 from qiaomen.store import reading, writing
-from qiaomen.vocab import InputRejected, NotFound
+from qiaomen.vocab import InputRejected
 from qiaomen.web import formats
 from qiaomen.web.cells import Cell, ColumnView, TableView, table
 from qiaomen.web.figures import Figure
@@ -37,12 +32,11 @@ from qiaomen.web.own_lists import own_loads, require_own_load, require_own_rows
 from qiaomen.web.reading import Record
 from qiaomen.web.tabs import inventory_tabs
 from qiaomen.web.visit import Visit, changing, now, signed_in
+from qiaomen.web.waiting_lists import forget, keep, note_mapping, noted_mapping, waiting
 
-KINDS: Final = frozenset({".csv", ".xlsx", ".parquet"})
-KEPT_S: Final = 24 * 3600
-CHUNK: Final = 1 << 20
-NUMBER: Final = re.compile(r"[a-f0-9]{32}")
 ERRORS: Final = 30
+NOTES: Final = 8
+SHOWN: Final = 80
 HISTORY: Final = 12
 LABELS: Final = {
     "customer_no": "客户号",
@@ -84,56 +78,14 @@ class Draft:
     choices: tuple[Choice, ...]
     figures: tuple[Figure, ...]
     errors: TableView | None
+    notes: tuple[str, ...]
     problem: str
 
 
-def folder(visit: Visit) -> Path:
-    """Return the folder of lists that wait, without those that nobody applied within a day."""
-    path = visit.site.workspace.root / "temp" / "uploads"
-    path.mkdir(parents=True, exist_ok=True)
-    for old in path.iterdir():
-        if time.time() - old.stat().st_mtime > KEPT_S:
-            old.unlink(missing_ok=True)
-    return path
-
-
-def waiting(visit: Visit, number: str) -> tuple[Path, str]:
-    """Return a waiting list and its name; ``NotFound`` where there is none or it is another user's."""
-    if NUMBER.fullmatch(number):
-        note = folder(visit) / f"{number}.json"
-        if note.is_file():
-            values = json.loads(note.read_text(encoding="utf-8"))
-            if values["login"] == visit.viewer.login:
-                return folder(visit) / values["file"], values["name"]
-    raise NotFound("没有等待应用的名单", remedy="重新上传；名单保留一天")
-
-
-async def keep(visit: Visit, file: UploadFile) -> str:
-    """Store an uploaded list within the size limit and return its number."""
-    name = Path(file.filename or "").name
-    suffix = Path(name).suffix.lower()
-    if suffix not in KINDS:
-        raise InputRejected(
-            f"不支持“{suffix or '无扩展名'}”文件", remedy="上传 XLSX 或 CSV（UTF-8 或 GB18030）"
-        )
-    number = secrets.token_hex(16)
-    limit = visit.site.workspace.settings.upload_megabytes * CHUNK
-    target = folder(visit) / f"{number}{suffix}"
-    size = 0
-    with target.open("wb") as out:
-        while chunk := await file.read(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                target.unlink(missing_ok=True)
-                raise InputRejected(f"文件超过 {limit // CHUNK} MB", remedy="拆成几份，或请管理员调大上限")
-            out.write(chunk)
-    note = {"login": visit.viewer.login, "file": target.name, "name": name[:120]}
-    target.with_suffix(".json").write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
-    return number
-
-
-def likely_mapping(visit: Visit, headers: tuple[str, ...], source: Source) -> dict[str, str]:
-    """Return the mapping that was confirmed for such headers before, else a guess."""
+def likely_mapping(visit: Visit, number: str, headers: tuple[str, ...], source: Source) -> dict[str, str]:
+    """Return the mapping tried last for this list, or confirmed for such headers before, else a guess."""
+    if (tried := noted_mapping(visit, number)) is not None:
+        return tried
     with reading(visit.sql) as connection:
         known = saved_mapping(connection, headers)
     return known or guess_mapping(headers, source)
@@ -150,9 +102,9 @@ def choices(source: Source, mapping: dict[str, str]) -> tuple[Choice, ...]:
 
 
 def preview(head: ListHead) -> TableView:
-    """First rows of the list as written."""
+    """First rows of the list as written; a long cell is cut."""
     columns = [
-        ColumnView(title, lambda row, at=at: Cell(row[at] if at < len(row) else ""))  # type: ignore[misc]
+        ColumnView(title, lambda row, at=at: Cell(formats.shortened(row[at], SHOWN) if at < len(row) else ""))  # type: ignore[misc]
         for at, title in enumerate(head.headers)
     ]
     return table(columns, head.rows, caption="前几行", empty="文件里没有数据行")
@@ -185,21 +137,36 @@ def error_table(upload: Upload) -> TableView | None:
     return table(columns, rows, caption="退回的行")
 
 
+def trial_notes(upload: Upload) -> tuple[str, ...]:
+    """Return what is accepted but worth knowing, such as a date that cannot be read and is left empty."""
+    found = [
+        f"{item.column}：{item.reason}（{item.count:,} 处）"
+        if item.column
+        else f"{item.reason}（{item.count:,} 处）"
+        for item in upload.result.warnings
+    ]
+    more = len(found) - NOTES
+    return tuple(found[:NOTES]) + ((f"另有 {more:,} 种提示",) if more > 0 else ())
+
+
 def draft(visit: Visit, number: str, mapping: dict[str, str] | None) -> Draft:
     """Read a waiting list, guess or take the mapping, and try it."""
     path, name = waiting(visit, number)
     source = customer_list_source(visit.site.workspace)
     head = read_head(path)
-    chosen = likely_mapping(visit, head.headers, source) if mapping is None else mapping
+    chosen = likely_mapping(visit, number, head.headers, source) if mapping is None else mapping
     figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
     errors, problem = None, ""
     try:
         upload = try_customer_list(visit.site.workspace, path, name, chosen)
+        figures, errors, notes = trial_figures(upload), error_table(upload), trial_notes(upload)
         require_own_rows(visit, upload)
-        figures, errors = trial_figures(upload), error_table(upload)
     except InputRejected as error:
         problem = str(error)
-    return Draft(number, name, head.headers, preview(head), choices(source, chosen), figures, errors, problem)
+    return Draft(
+        number, name, head.headers, preview(head), choices(source, chosen), figures, errors, notes, problem
+    )
 
 
 def history(visit: Visit) -> TableView:
@@ -240,7 +207,14 @@ def history(visit: Visit) -> TableView:
 
 def page(visit: Visit, **values: Any) -> Response:
     """Draw the page of uploads."""
-    context: dict[str, Any] = {"draft": None, "done": "", "undo": "", "history": history(visit), **values}
+    context: dict[str, Any] = {
+        "draft": None,
+        "done": "",
+        "undo": "",
+        "problem": "",
+        "history": history(visit),
+        **values,
+    }
     return visit.render(
         "upload.html",
         key="inventory",
@@ -260,9 +234,15 @@ def show(visit: Annotated[Visit, Depends(signed_in)], done: str = "") -> Respons
 
 @router.post("/inventory/upload")
 async def receive(visit: Annotated[Visit, Depends(changing)], file: UploadFile) -> Response:
-    """Store the list and lead to its dry run."""
+    """Store the list and lead to its dry run; one that cannot be read is refused on the same page."""
     visit.require(Action.UPLOAD_CUSTOMERS)
-    number = await keep(visit, file)
+    try:
+        number = await keep(visit, file)
+    except InputRejected as error:
+        refused = str(error)
+        return await run_in_threadpool(
+            lambda: page(visit, problem=refused, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        )
     return RedirectResponse(f"/inventory/upload/{number}", HTTPStatus.SEE_OTHER)
 
 
@@ -289,6 +269,7 @@ async def map_or_apply(
         if key.startswith("column_") and value
     }
     if step == "try":
+        note_mapping(visit, number, mapping)
         return await run_in_threadpool(lambda: page(visit, draft=draft(visit, number, mapping)))
     return await run_in_threadpool(lambda: apply_list(visit, number, mapping))
 
@@ -308,8 +289,7 @@ def apply_list(visit: Visit, number: str, mapping: dict[str, str]) -> Response:
             {"inserted": upload.result.count("inserted"), "updated": upload.result.count("updated")},
             now=now(),
         )
-    for part in (path, path.with_suffix(".json")):
-        part.unlink(missing_ok=True)
+    forget(path)
     counts = upload.result
     done = f"已入库：新增 {counts.count('inserted'):,} 户，更新 {counts.count('updated'):,} 户；匹配与打标在下一次运行后更新"
     fresh = Visit(visit.request, visit.site, visit.viewer, visit.site.readings.current(), visit.secret)
@@ -322,9 +302,8 @@ def errors(visit: Annotated[Visit, Depends(signed_in)], number: str) -> Response
     visit.require(Action.UPLOAD_CUSTOMERS)
     path, name = waiting(visit, number)
     source = customer_list_source(visit.site.workspace)
-    upload = try_customer_list(
-        visit.site.workspace, path, name, likely_mapping(visit, read_head(path).headers, source)
-    )
+    mapping = likely_mapping(visit, number, read_head(path).headers, source)
+    upload = try_customer_list(visit.site.workspace, path, name, mapping)
     rows = upload.error_rows
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
