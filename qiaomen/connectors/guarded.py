@@ -5,6 +5,7 @@ The name stays in the Host header and in TLS (SNI and certificate); proxies of t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from qiaomen.connectors.egress import EgressPolicy, Resolve, check_target, resolve_host
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Read the usual certificate authorities once: for each message anew it takes longer than the message."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def guarded_client(
@@ -33,7 +42,9 @@ def guarded_client(
 
         def __init__(self) -> None:
             self._inner = httpx.HTTPTransport(
-                verify=verify or True, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+                verify=verify or _authorities(),
+                trust_env=False,
+                limits=httpx.Limits(max_keepalive_connections=0),
             )
 
         def handle_request(self, request: httpx.Request) -> httpx.Response:
