@@ -1,5 +1,6 @@
 """The order of steps; the only code that reads and then writes the lake."""
 
+from qiaomen.jobs.backup import BackupReport, back_up, restore
 from qiaomen.jobs.demo import init_demo
 from qiaomen.jobs.dispatching import (
     HandRequest,
@@ -11,6 +12,7 @@ from qiaomen.jobs.dispatching import (
     plan_selection,
 )
 from qiaomen.jobs.handing import make_hand_over, preview_hand_over, publish_keepers
+from qiaomen.jobs.hashing import full_hashes, result_hashes
 from qiaomen.jobs.lists import (
     apply_customer_list,
     customer_list_source,
@@ -31,6 +33,7 @@ __all__ = [
     "LOADED_TABLES",
     "RUN_STEPS",
     "TABLES",
+    "BackupReport",
     "HandRequest",
     "LoadReport",
     "Observer",
@@ -39,12 +42,14 @@ __all__ = [
     "Workspace",
     "apply_customer_list",
     "ask_run",
+    "back_up",
     "chosen_firms",
     "chosen_leads",
     "command_line_viewer",
     "confirm_leads",
     "customer_list_source",
     "data_model_page",
+    "full_hashes",
     "hand_leads",
     "init_demo",
     "init_workspace",
@@ -55,6 +60,8 @@ __all__ = [
     "plan_selection",
     "preview_hand_over",
     "publish_keepers",
+    "restore",
+    "result_hashes",
     "retention_of",
     "run_all",
     "silent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -78,11 +79,17 @@ class Workspace:
     @cached_property
     def sql(self) -> sa.Engine:
         """The operational store, brought to the newest schema."""
-        from qiaomen.store import migrate, open_sql
+        from qiaomen.store import migrate
 
-        engine = open_sql(self.settings.database_url or f"sqlite:///{self.root / 'operational.db'}")
+        engine = self.open_database()
         migrate(engine)
         return engine
+
+    def open_database(self) -> sa.Engine:
+        """Open the operational store as it is, whatever its version; the caller disposes of it."""
+        from qiaomen.store import open_sql
+
+        return open_sql(self.settings.database_url or f"sqlite:///{self.root / 'operational.db'}")
 
     def engine(self) -> Engine:
         """Return a new analytical engine; the caller closes it."""
@@ -109,19 +116,34 @@ def init_workspace(
     return Workspace(root, clock=clock)
 
 
+def set_database(path: Path, url: str) -> None:
+    """Write another address of the operational store into a settings file."""
+    kept = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not re.match(r"\s*database_url\s*=", line)
+    ]
+    _write_lines(path, [_setting("database_url", url), *kept])
+
+
 def _write_settings(path: Path, values: dict[str, object]) -> None:
-    lines = ["# 各项含义见 docs/settings.md"]
-    for key, value in values.items():
-        if isinstance(value, bool):
-            text = str(value).lower()
-        elif isinstance(value, date):
-            text = value.isoformat()
-        elif isinstance(value, int | float):
-            text = str(value)
-        else:
-            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-            text = f'"{escaped}"'
-        lines.append(f"{key} = {text}")
+    _write_lines(path, ["# 各项含义见 docs/settings.md", *(_setting(key, values[key]) for key in values)])
+
+
+def _setting(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, date):
+        text = value.isoformat()
+    elif isinstance(value, int | float):
+        text = str(value)
+    else:
+        escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+        text = f'"{escaped}"'
+    return f"{key} = {text}"
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
     temporary = path.with_suffix(".toml.tmp")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     temporary.replace(path)

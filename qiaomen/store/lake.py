@@ -55,6 +55,15 @@ class Snapshot:
         """Names of the tables, sorted."""
         return tuple(sorted(self.manifest.tables))
 
+    @property
+    def array_names(self) -> tuple[str, ...]:
+        """Names of the arrays, sorted."""
+        return tuple(sorted(self.manifest.arrays))
+
+    def paths(self) -> set[str]:
+        """Return every file of the generation, its manifest included, relative to the lake."""
+        return self.manifest.paths() | ({manifests.relative_path(self.number)} if self.number else set())
+
     def has(self, name: str) -> bool:
         """Whether the generation holds a table or arrays of that name."""
         return name in self.manifest.tables or name in self.manifest.arrays
@@ -72,6 +81,10 @@ class Snapshot:
     def arrow(self, table: Table) -> pa.Table:
         """Read a table; the declared empty one where it is absent."""
         return parquet.read(table, self.files(table.name))
+
+    def undeclared(self, name: str) -> pa.Table:
+        """Read a table as its files have it, for one that this program does not declare."""
+        return parquet.read_plain(self.files(name))
 
     def arrays(self, name: str) -> Arrays:
         """Open arrays memory-mapped; ``NotFound`` where the generation has none of that name."""

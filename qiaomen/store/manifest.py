@@ -54,6 +54,11 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:0{_DIGITS}d}.json"
 
 
+def relative_path(number: int) -> str:
+    """Return the place of a generation's manifest within the lake."""
+    return f"manifest/{_path(Path(), number)}"
+
+
 def numbers(folder: Path) -> list[int]:
     """Return the generations on disk, ascending."""
     try:

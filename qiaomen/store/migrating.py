@@ -55,6 +55,21 @@ def migrate(sql: sa.Engine) -> str:
     return newest
 
 
+def make_schema(connection: Connection, version: str) -> None:
+    """Make the tables of a version in an empty store."""
+    from alembic import command
+
+    command.upgrade(_config(connection), version)
+
+
+def drop_stored(connection: Connection, names: frozenset[str]) -> None:
+    """Drop the named tables and the version, whatever they hold; other tables of the database stay."""
+    found = sa.MetaData()
+    found.reflect(connection)
+    gone = [table for table in found.sorted_tables if table.name in names | {"alembic_version"}]
+    found.drop_all(connection, tables=gone)
+
+
 def _config(connection: Connection, metadata: sa.MetaData | None = None) -> Any:
     from alembic.config import Config
 

@@ -132,6 +132,17 @@ def read(table: Table, paths: Iterable[Path]) -> pa.Table:
     return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
 
+def read_plain(paths: Iterable[Path]) -> pa.Table:
+    """Read files with the columns that they have."""
+    parts = []
+    for path in paths:
+        try:
+            parts.append(pq.read_table(path, partitioning=None))
+        except (OSError, pa.ArrowException) as error:
+            raise broken(path) from error
+    return pa.concat_tables(parts)
+
+
 def _read_one(table: Table, path: Path) -> pa.Table:
     try:
         with pq.ParquetFile(path, memory_map=True) as file:

@@ -187,6 +187,23 @@ def reading(engine: sa.Engine) -> Iterator[Connection]:
             transaction.rollback()
 
 
+@contextmanager
+def consistently_reading(engine: sa.Engine) -> Iterator[Connection]:
+    """Open a view in which every statement sees the same state, however long it takes; it cannot write."""
+    with _worded(engine), engine.connect() as connection:
+        options: dict[str, Any] = {_MODE: "read"}
+        if engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
+        reader = connection.execution_options(**options)
+        transaction = reader.begin()
+        try:
+            # The state is that of the first look at a table.
+            reader.exec_driver_sql("SELECT count(*) FROM alembic_version").scalar()
+            yield reader
+        finally:
+            transaction.rollback()
+
+
 def is_postgres(connection: Connection) -> bool:
     """Whether the connection is to PostgreSQL (else SQLite)."""
     return connection.dialect.name == "postgresql"

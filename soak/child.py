@@ -1,0 +1,88 @@
+"""One piece of work in a process of its own that kills itself at a drawn point. Runs within ``soak.nursery``.
+
+A point is the n-th durable operation (sync of a file, link, rename, removal, commit), counted from the start or from the
+one named ``since``, plus a delay: the process gets SIGKILL then, wherever it is. The operations are counted by wrapping
+the operating system's functions in this process; the product itself knows nothing of it. Syncs of folders are not
+counted: how many there are depends on which folders an earlier try has made.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qiaomen.jobs import Workspace, load_files, run_all, silent
+from qiaomen.jobs.working import deliver
+
+
+class Operations:
+    """Counts durable operations and ends the process at the drawn one."""
+
+    def __init__(self, at: int | None, delay: float, since: str) -> None:
+        self.seen: list[tuple[str, float]] = []
+        self._started = time.monotonic()
+        self._at = at
+        self._since = since
+        self._counted = 0
+        self._delay = delay
+        self._lock = threading.Lock()
+
+    def note(self, name: str) -> None:
+        """Count one operation, before it is done."""
+        with self._lock:
+            self.seen.append((name, time.monotonic() - self._started))
+            counting = not self._since or any(each == self._since for each, _ in self.seen)
+            here = counting and self._counted == self._at
+            self._counted += counting
+        if here:
+            if self._delay <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            threading.Thread(target=self._later, daemon=True).start()
+
+    def _later(self) -> None:
+        time.sleep(self._delay)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Wrap the operating system's durable functions and the database's commit."""
+        from sqlalchemy.engine.default import DefaultDialect
+
+        for name in ("fsync", "link", "rename", "replace", "unlink"):
+            setattr(os, name, self._noted(name, getattr(os, name)))  # type: ignore[attr-defined]
+        DefaultDialect.do_commit = self._noted("commit", DefaultDialect.do_commit)  # type: ignore[method-assign]
+
+    def _noted(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            if name != "fsync" or not stat.S_ISDIR(os.fstat(arguments[0]).st_mode):
+                self.note(f"link {Path(arguments[1]).name}" if name == "link" else name)
+            return original(*arguments, **named)
+
+        return call
+
+
+def work(
+    what: str, root: Path, at: int | None, delay: float, since: str, clock: str
+) -> list[tuple[str, float]]:
+    """Do one piece of work with a fixed clock; return its durable operations, each with its second."""
+    moment = datetime.fromisoformat(clock)
+    operations = Operations(at, delay, since)
+    operations.watch()
+    workspace = Workspace(root, clock=lambda: moment)
+    if what == "load":
+        load_files(workspace, None, [], silent)
+    elif what == "run":
+        run_all(workspace, None, silent)
+    elif what == "push":
+        while deliver(workspace):
+            pass
+    else:
+        raise ValueError(what)
+    workspace.sql.dispose()
+    return operations.seen
