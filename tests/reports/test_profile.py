@@ -307,7 +307,7 @@ WORDS = Words(institutions={"B2": "滨江支行"}, staff={"M2": "钱经理"})
 
 def test_the_profile_says_everything_in_order(reads):
     profile = company_profile(ANALYST, reads, CODE, WORDS)
-    assert list(CompanyProfile.model_fields)[:8] == [
+    assert list(CompanyProfile.model_fields)[:9] == [
         "generation",
         "as_of",
         "head",
