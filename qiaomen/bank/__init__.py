@@ -82,6 +82,7 @@ from qiaomen.bank.trail import (
     audit_export,
     audit_rows,
     newest_detail,
+    newest_row,
     without_texts,
 )
 from qiaomen.bank.trail_check import (
@@ -189,6 +190,7 @@ __all__ = [
     "mask_row",
     "may",
     "newest_detail",
+    "newest_row",
     "open_session",
     "own_pool",
     "own_scope",

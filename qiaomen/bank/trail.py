@@ -226,6 +226,12 @@ def audit_rows(
     return [dict(row) for row in rows.mappings()]
 
 
+def newest_row(viewer: Viewer, connection: Connection, action: str = "") -> dict[str, Any] | None:
+    """Return the newest row of all, or of one action, for those who may see the log."""
+    found = audit_rows(viewer, connection, AuditFilter(action=action), limit=1)
+    return found[0] if found else None
+
+
 def newest_detail(connection: Connection, action: str) -> dict[str, Any] | None:
     """Return the detail of the newest row of an action, for jobs that compare with what they noted last."""
     query = sa.select(AUDIT_LOG.c.detail).where(AUDIT_LOG.c.action == action)

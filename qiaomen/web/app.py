@@ -17,6 +17,7 @@ from qiaomen.web.gates import install_gates
 from qiaomen.web.labels import Labels
 from qiaomen.web.pages import (
     account,
+    audit,
     board,
     chains,
     cockpit,
@@ -65,6 +66,7 @@ PAGES = (
     reach,
     search,
     system,
+    audit,
 )
 
 

@@ -45,6 +45,7 @@ READS: Final[Mapping[str, tuple[str, str]]] = {
     "pages.parks.show_parks": ("read.parks", "parks"),
     "pages.parks.show_park": ("read.park", "park:{code}"),
     "pages.search.show": ("read.search", "search"),
+    "pages.audit.show": ("read.audit", "audit"),
     "pages.search.suggest": ("read.search", "search"),
     "api.companies.company": ("read.company", "company:{key}"),
     "api.companies.search": ("read.search", "search"),
