@@ -328,8 +328,10 @@ def _as_allocated(plan: _Plan, lead: Mapping[str, Any], allocation: Mapping[str,
     working = bank.desk_of.get(allocation["manager_no"] or "")
     kept = allocation["rule"] == "customer_manager"
     reason = str(allocation["reason"])
-    # The rule that chose the institution is not known any more where the lead was deferred.
-    rule = "even" if allocation["rule"] == DEFERRED else str(allocation["rule"])
+    # The rule that chose the institution is not known any more where the lead was deferred or joined a task.
+    rule = "even" if allocation["rule"] in {DEFERRED, "open_task"} else str(allocation["rule"])
+    if allocation["rule"] == "open_task":
+        reason = "原任务已结束，按原去向下发"
     if working is None and allocation["rule"] == DEFERRED:
         working = least_loaded(bank, code, lead["lead_id"])
         reason = f"{bank.units[code].name}已有余量"

@@ -27,6 +27,8 @@ from qiaomen.web.lead_lists import LeadRow, firm_cell, lead_rows, load_columns, 
 from qiaomen.web.reading import Record
 from qiaomen.web.visit import Visit
 
+# A plan has one lead per firm, and what is deferred stands among the refused.
+SAID_ELSEWHERE: Final = frozenset({"线索", "产能已满暂缓"})
 SHARES: Final = (("pool", "待认领池"), ("managers", "按负荷分给客户经理"))
 
 
@@ -92,10 +94,10 @@ def target_words(visit: Visit, target: Target | None) -> str:
     return f"{unit} · {visit.names.staff(target.manager_no) if target.manager_no else dict(SHARES)[target.share]}"
 
 
-def rule_name(visit: Visit, code: str) -> str:
-    """Name of a rule that refused."""
+def rule_names(visit: Visit) -> dict[str, str]:
+    """Names of the rules that refuse: the declared ones, and those of the confirmation itself."""
     declared = {rule.code: rule.name for rule in load_admission_rules(visit.site.workspace.overlay)}
-    return CONFIRMATION_RULES.get(code) or declared.get(code, code)
+    return {**declared, **CONFIRMATION_RULES}
 
 
 def plan_view(
@@ -119,7 +121,10 @@ def plan_view(
             Figure("涉及机构", formats.count(len(units)), "家"),
         ),
         loads=table(
-            load_columns(visit), loads(visit, new, dict(held)), caption="按机构", empty="没有可下发的企业"
+            [column for column in load_columns(visit) if column.title not in SAID_ELSEWHERE],
+            loads(visit, new, dict(held)),
+            caption="按机构",
+            empty="没有可下发的企业",
         ),
         going=_going(visit, going, warnings, dropped),
         refused=_refused(visit, refused),
@@ -179,15 +184,17 @@ def _going(
 
 def _refused(visit: Visit, refused: Sequence[Planned]) -> TableView:
     grounds = {each.lead_id: each for each in refused}
+    names = rule_names(visit)
+
+    def rule(row: LeadRow) -> Cell:
+        code = grounds[row.lead_id].rule
+        return Cell(chips=(Chip(names.get(code, code), "red"),))
+
     rows = lead_rows(visit, [as_record(each) for each in refused])
     return table(
         (
             ColumnView("企业", lambda row: Cell(row.firm.name, href=row.firm.href)),
-            ColumnView(
-                "规则",
-                lambda row: Cell(chips=(Chip(rule_name(visit, grounds[row.lead_id].rule), "red"),)),
-                fixed=True,
-            ),
+            ColumnView("规则", rule, fixed=True),
             ColumnView("理由", lambda row: Cell(grounds[row.lead_id].reason)),
         ),
         rows,
@@ -202,12 +209,14 @@ def item_table(visit: Visit, items: Sequence[BatchItem]) -> TableView:
         row.company_id: row for row in firms(visit.reading, visit.labels, {item.company_id for item in items})
     }
 
+    names = rule_names(visit)
+
     def outcome(row: BatchItem) -> Cell:
         words = {"created": ("已生成任务", "green"), "joined": ("已并入任务", "brand")}
         if row.outcome in words:
             text, tone = words[row.outcome]
             return Cell(f"{row.task_id}号", chips=(Chip(text, tone),))  # type: ignore[arg-type]
-        return Cell(chips=(Chip(rule_name(visit, row.rule), "red"),))
+        return Cell(chips=(Chip(names.get(row.rule, row.rule), "red"),))
 
     def place(row: BatchItem) -> Cell:
         if row.outcome == "refused":

@@ -355,6 +355,9 @@ def test_capacity_holds_by_hand_by_load_and_as_allocated(bank: sa.Engine) -> Non
         deferred = [placed(FIRMS[0], rule="deferred", reason="留待下次")]
         (found,) = plan(branch, connection, [lead(FIRMS[0])], deferred)
         assert found.manager_no in {"M1", "M2"}
+        ended = [placed(FIRMS[0], manager="M1", rule="open_task", reason="并入进行中的9号任务")]
+        (found,) = plan(branch, connection, [lead(FIRMS[0])], ended)
+        assert (found.manager_no, found.reason) == ("M1", "原任务已结束，按原去向下发")
 
 
 def test_in_confirm_mode_a_run_makes_no_task_and_keeps_the_open_ones_true(bank: sa.Engine) -> None:
