@@ -39,12 +39,14 @@ class Outcome:
     lost: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     elapsed: float = 0.0
+    cpu: float = 0.0
 
     def add(self, other: Outcome) -> None:
         """Take in what another process saw."""
         self.won += other.won
         self.lost += other.lost
         self.seconds += other.seconds
+        self.cpu += other.cpu
         self.elapsed = max(self.elapsed, other.elapsed)
 
 
@@ -145,12 +147,12 @@ def _process(
             _take(sql, WAYS[way], viewers[place], number, seen[place])
 
     threads = [threading.Thread(target=work, args=(place,)) for place in range(len(logins))]
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    whole = Outcome(elapsed=time.perf_counter() - started)
+    whole = Outcome(elapsed=time.perf_counter() - started, cpu=time.process_time() - used)
     for one in seen:
         whole.add(one)
     answers.put(whole)

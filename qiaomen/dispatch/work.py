@@ -29,8 +29,9 @@ from qiaomen.bank import (
 )
 from qiaomen.dispatch import flow
 from qiaomen.dispatch.flow import EVENT_LABELS, TaskEvent
+from qiaomen.dispatch.records import write_change
 from qiaomen.dispatch.rules import AllocationRules, shipped_allocation_rules, shipped_deadlines
-from qiaomen.dispatch.schema import TASK_HISTORY, TASKS
+from qiaomen.dispatch.schema import TASKS
 from qiaomen.dispatch.tasks import Task, get_task
 from qiaomen.store import outbox
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, Role, TaskState, UnitType
@@ -44,28 +45,6 @@ _STAMP: Final = {
 }
 _BY_ADMIN: Final = frozenset({TaskEvent.ASSIGN, TaskEvent.WITHDRAW})
 _BY_SYSTEM: Final = frozenset({TaskEvent.RECYCLE, TaskEvent.ESCALATE})
-_CHANGING: Final = (
-    "state",
-    "result",
-    "manager_no",
-    "branch_code",
-    "sub_branch_code",
-    "version",
-    "due_at",
-    "updated_at",
-    "claimed_at",
-    "intended_at",
-    "landed_at",
-    "closed_at",
-    "landed_amount_fen",
-)
-# Built once: a change writes every column that can change, so that one statement serves all events.
-_CHANGE: Final = (
-    sa.update(TASKS)
-    .where(TASKS.c.task_id == sa.bindparam("of_task"), TASKS.c.version == sa.bindparam("of_version"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _CHANGING})
-)
-_RECORD: Final = sa.insert(TASK_HISTORY)
 _HELD: Final = sa.select(sa.func.count()).where(
     TASKS.c.manager_no == sa.bindparam("staff_no"), TASKS.c.state != TaskState.CLOSED.value
 )
@@ -299,24 +278,18 @@ def apply_step(
     if stamp is not None and getattr(task, stamp) is None:
         values[stamp] = now
     after = replace(task, **values)
-    row = {f"new_{name}": getattr(after, name) for name in _CHANGING}
-    changed = connection.execute(_CHANGE, row | {"of_task": task.task_id, "of_version": task.version})
-    if changed.rowcount != 1:
+    if not write_change(connection, task, after, *_records(viewer, task, after, event, reason, now)):
         raise Conflict("任务刚被他人认领或更新", remedy="刷新后重试")
-    _note(viewer, connection, task, after, event, reason, now)
+    # Last, as other writers wait for its head until the commit.
+    detail = {"version": after.version, "state": after.state.value, "manager": after.manager_no}
+    audit(connection, viewer, f"task.{event.value}", f"task:{after.task_id}", detail, now=now)
     return after
 
 
-def _note(
-    viewer: Viewer | None,
-    connection: Connection,
-    before: Task,
-    after: Task,
-    event: TaskEvent,
-    reason: str,
-    now: datetime,
-) -> None:
-    """Note the change in history, outbox and audit log, the audit log last: its head is held until the commit."""
+def _records(
+    viewer: Viewer | None, before: Task, after: Task, event: TaskEvent, reason: str, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the rows of a change in history and outbox."""
     unit = before.sub_branch_code or before.branch_code
     row = {
         "task_id": after.task_id,
@@ -330,7 +303,6 @@ def _note(
         "to_manager_no": after.manager_no,
         "version": after.version,
     }
-    connection.execute(_RECORD, row)
     payload = {
         "task_id": after.task_id,
         "lead_id": after.lead_id,
@@ -342,6 +314,4 @@ def _note(
         "at": now.isoformat(),
     }
     key, order = f"{after.task_id}:{after.version}", f"task_id:{after.task_id}"
-    outbox.enqueue(connection, TOPIC, key, payload, order_key=order, now=now)
-    detail = {"version": after.version, "state": after.state.value, "manager": after.manager_no}
-    audit(connection, viewer, f"task.{event.value}", f"task:{after.task_id}", detail, now=now)
+    return row, outbox.message_row(TOPIC, key, order, payload, now)

@@ -86,19 +86,20 @@ class Entry:
 
 
 _ENTRY: Final = tuple(OUTBOX.c[name] for name in Entry.__dataclass_fields__)
-_COLUMNS: Final = ("topic", "key", "order_key", "payload", "state", "attempts", "next_at", "created_at")
+COLUMNS: Final = ("topic", "key", "order_key", "payload", "state", "attempts", "next_at", "created_at")
 _INSERT: Final = {
     module: module.insert(OUTBOX)
-    .values({name: sa.bindparam(name) for name in _COLUMNS})
+    .values({name: sa.bindparam(name) for name in COLUMNS})
     .on_conflict_do_nothing(index_elements=["topic", "key"])
     .returning(OUTBOX.c.message_id)
     for module in (postgresql, sqlite)
 }
 
 
-def _row(
+def message_row(
     topic: str, key: str, order_key: str | None, payload: Mapping[str, Any], at: datetime
 ) -> dict[str, Any]:
+    """Return the row of a new message, for ``add`` or a statement of the caller's own."""
     return {
         "topic": topic,
         "key": key,
@@ -121,9 +122,13 @@ def enqueue(
     now: datetime | None = None,
 ) -> bool:
     """Add a message in the caller's transaction; False where topic and key are there already."""
+    return add(connection, message_row(topic, key, order_key, payload, now or datetime.now(UTC)))
+
+
+def add(connection: Connection, row: Mapping[str, Any]) -> bool:
+    """Add the row of a message; False where its topic and key are there already."""
     statement = _INSERT[postgresql if is_postgres(connection) else sqlite]
-    row = _row(topic, key, order_key, payload, now or datetime.now(UTC))
-    return connection.execute(statement, row).first() is not None
+    return connection.execute(statement, dict(row)).first() is not None
 
 
 def enqueue_all(
@@ -140,7 +145,7 @@ def enqueue_all(
     """
     at = now or datetime.now(UTC)
     rows = [
-        _row(topic, key, f"{ordered_by}:{payload[ordered_by]}" if ordered_by else None, payload, at)
+        message_row(topic, key, f"{ordered_by}:{payload[ordered_by]}" if ordered_by else None, payload, at)
         for key, payload in messages.items()
     ]
     return len(insert_missing(connection, OUTBOX, rows, unique=("topic", "key")))
