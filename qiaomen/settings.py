@@ -19,6 +19,7 @@ from qiaomen.vocab import InputRejected
 
 FILE_NAME: Final = "qiaomen.toml"
 PREFIX: Final = "QIAOMEN_"
+TIME_OF_DAY: Final = r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]$"
 # These variables steer tests and the choice of workspace; they are no settings.
 OTHER_VARIABLES: Final = frozenset(
     {
@@ -201,7 +202,38 @@ class Settings(BaseModel):
         "", description="key before, while both sides change keys; empty is none / 轮换期间的旧密钥"
     )
     audit_key: str = Field(
-        "", description="key that signs anchors of the audit log; empty is unsigned / 审计锚点的签名密钥，留空为不签"
+        "",
+        description="key that signs anchors of the audit log; empty is unsigned / 审计锚点的签名密钥，留空为不签",
+    )
+    daily_at: str = Field(
+        "",
+        pattern=TIME_OF_DAY,
+        description="time of day when the inbox is loaded and a run is made, HH:MM; empty is off / 每日装载 inbox 并运行的时刻，留空为不自动运行",
+    )
+    digest_at: str = Field(
+        "08:00",
+        pattern=TIME_OF_DAY,
+        description="time of day of digests; empty is off / 每日推送摘要的时刻，留空为关闭",
+    )
+    tidy_at: str = Field(
+        "03:30",
+        pattern=TIME_OF_DAY,
+        description="time of day when what is no longer needed is removed; empty is off / 每日清理的时刻，留空为关闭",
+    )
+    recycle_minutes: int = Field(
+        10,
+        ge=1,
+        le=1440,
+        description="minutes between two looks for overdue tasks / 检查超时任务的间隔（分钟）",
+    )
+    keep_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="days that ended jobs and sent messages are kept / 已结束作业与已发消息的保留天数",
+    )
+    keep_generations: int = Field(
+        3, ge=1, le=1000, description="generations of the lake that are kept / 数据保留的代数"
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR / 日志级别")
 

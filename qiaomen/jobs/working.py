@@ -1,7 +1,7 @@
 """Does the work that pages and the clock ask for: queued jobs, the outbox, overdue tasks, digests.
 
-Jobs: ``run`` (payload ``as_of``), ``load`` (``source``, ``paths`` within the workspace), ``recycle``, ``digest``. The clock
-only queues; any worker does. A worker that is stopped gives its job back; the job of one that was killed is taken again
+Jobs: ``run`` (payload ``as_of``), ``load`` (``source``, ``paths`` within the workspace), ``daily``, ``recycle``, ``digest``,
+``tidy``. The schedule only queues; any worker does. A worker that is stopped gives its job back; the job of one that was killed is taken again
 when its lease ends.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from datetime import date
 from typing import Any, Final
 
 from qiaomen import dispatch
-from qiaomen.bank import ZONE, drop_expired_sessions, local_analyst
+from qiaomen.bank import drop_expired_sessions, local_analyst
 from qiaomen.chains import COMPANY_NODES
 from qiaomen.connectors import (
     EgressPolicy,
@@ -32,6 +32,8 @@ from qiaomen.jobs.loading import load_files
 from qiaomen.jobs.observer import Observer, silent
 from qiaomen.jobs.run_record import claim_run, process_name
 from qiaomen.jobs.running import run_job
+from qiaomen.jobs.scheduling import BY, queue_due
+from qiaomen.jobs.tidying import tidy
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.opportunities import OPPORTUNITIES
 from qiaomen.store import jobs, writing
@@ -42,10 +44,10 @@ LOG: Final = logging.getLogger("qiaomen.work")
 IDLE_SECONDS: Final = 1.0
 # Between two looks into the outbox while nothing else is to do.
 OUTBOX_SECONDS: Final = 10.0
+# Between two looks at the schedule.
+SCHEDULE_SECONDS: Final = 15.0
 # After a failure of the store itself.
 REST_SECONDS: Final = 5.0
-RECYCLE_MINUTES: Final = 10
-DIGEST_HOUR: Final = 8
 ADVANCE_SECONDS: Final = 1.0
 
 Work = Callable[[Workspace, jobs.Job], Mapping[str, Any]]
@@ -54,16 +56,20 @@ Work = Callable[[Workspace, jobs.Job], Mapping[str, Any]]
 def work_forever(workspace: Workspace, *, once: bool = False, beside: int | None = None) -> None:
     """Work until stopped; ``once`` ends when nothing is left, ``beside`` (the parent's number) when that process ends."""
     try:
-        with _clock(workspace, once):
-            _work(workspace, once, lambda: beside is not None and os.getppid() != beside)
+        _work(workspace, once, lambda: beside is not None and os.getppid() != beside)
     except KeyboardInterrupt:
         LOG.info("stopped")
 
 
 def _work(workspace: Workspace, once: bool, orphaned: Callable[[], bool]) -> None:
-    next_delivery = 0.0
+    next_delivery = next_look = 0.0
+    if once:
+        queue(workspace, "recycle")
     while not orphaned():
         try:
+            if time.monotonic() >= next_look:
+                queue_due(workspace)
+                next_look = time.monotonic() + SCHEDULE_SECONDS
             did = work_once(workspace)
             if once or did or time.monotonic() >= next_delivery:
                 did = bool(deliver(workspace)) or did
@@ -165,6 +171,21 @@ def _load(workspace: Workspace, job: jobs.Job) -> Mapping[str, Any]:
     return {"load_id": report.load_id, "generation": report.generation, "totals": report.totals}
 
 
+def load_and_ask_run(workspace: Workspace, job: jobs.Job) -> Mapping[str, Any]:
+    """Load what lies in the inbox and queue a run over it; an empty inbox still gives a run, since time has passed."""
+    result: dict[str, Any] = {}
+    if any(workspace.inbox.iterdir()):
+        result = dict(_load(workspace, job))
+    queue(workspace, "run")
+    return result
+
+
+def queue(workspace: Workspace, kind: str) -> None:
+    """Queue work that the clock asks for; what waits already is not queued again."""
+    with writing(workspace.sql) as connection:
+        jobs.submit(connection, kind, {}, key=kind, by=BY, now=workspace.now())
+
+
 def recycle(workspace: Workspace) -> dict[str, int]:
     """Move overdue tasks as the deadlines say and forget expired sessions."""
     now = workspace.now()
@@ -199,6 +220,8 @@ def send_due_digests(workspace: Workspace) -> dict[str, int]:
 
 KINDS: Final[Mapping[str, Work]] = {
     "load": _load,
+    "daily": load_and_ask_run,
+    "tidy": lambda workspace, job: tidy(workspace),  # noqa: ARG005
     "recycle": lambda workspace, job: recycle(workspace),  # noqa: ARG005 - the shape of a job's work
     "digest": lambda workspace, job: send_due_digests(workspace),  # noqa: ARG005
 }
@@ -224,36 +247,3 @@ def push_settings(workspace: Workspace) -> PushSettings:
         webhook_secret_previous=settings.webhook_secret_previous,
         rules=load_delivery_rules(workspace.overlay),
     )
-
-
-@contextmanager
-def _clock(workspace: Workspace, once: bool) -> Iterator[None]:
-    """Queue what recurs while the context lasts; a single round looks for overdue tasks at once instead."""
-    if once:
-        _queue(workspace, "recycle")
-        yield
-        return
-    from apscheduler.schedulers.background import BackgroundScheduler
-
-    clock = BackgroundScheduler(timezone=ZONE)
-    clock.add_job(
-        _queue,
-        "interval",
-        minutes=RECYCLE_MINUTES,
-        args=(workspace, "recycle"),
-        next_run_time=datetime.now(ZONE),
-    )
-    clock.add_job(_queue, "cron", hour=DIGEST_HOUR, args=(workspace, "digest"))
-    clock.start()
-    try:
-        yield
-    finally:
-        clock.shutdown(wait=False)
-
-
-def _queue(workspace: Workspace, kind: str) -> None:
-    try:
-        with writing(workspace.sql) as connection:
-            jobs.submit(connection, kind, {}, key=kind, by="clock", now=workspace.now())
-    except QiaomenError as error:
-        LOG.warning("clock", extra={"error": str(error)})

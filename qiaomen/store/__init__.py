@@ -10,6 +10,7 @@ from qiaomen.store.migrating import head as newest_schema
 from qiaomen.store.migrating import version_of as schema_of
 from qiaomen.store.rows import insert_missing
 from qiaomen.store.rows_text import StoredTable, read_rows, stored_tables, write_rows
+from qiaomen.store.schedules import take_turn, turns
 from qiaomen.store.sql import (
     METADATA,
     BigKey,
@@ -51,6 +52,8 @@ __all__ = [
     "schema_of",
     "stored_tables",
     "table_digest",
+    "take_turn",
+    "turns",
     "unpack_archive",
     "write_revision",
     "write_rows",

@@ -278,6 +278,12 @@ def cancel(connection: Connection, job_id: int, now: datetime) -> None:
         raise NotFound("作业不存在或已结束")
 
 
+def forget(connection: Connection, before: datetime, *, keep: frozenset[int] = frozenset()) -> int:
+    """Remove jobs that ended before a moment, other than those named, and return how many."""
+    old = sa.and_(JOBS.c.finished_at < before, JOBS.c.state.not_in(_ACTIVE), JOBS.c.job_id.not_in(keep))
+    return connection.execute(sa.delete(JOBS).where(old)).rowcount
+
+
 def get(connection: Connection, job_id: int) -> Job:
     """Return one job; ``NotFound`` where it does not exist."""
     row = connection.execute(sa.select(*_FIELDS).where(JOBS.c.job_id == job_id)).first()

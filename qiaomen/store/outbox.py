@@ -287,6 +287,12 @@ def entries(connection: Connection, *, states: Collection[str], limit: int = 100
     return [Entry(*row) for row in rows]
 
 
+def forget(connection: Connection, before: datetime) -> int:
+    """Remove messages that were sent or discarded before a moment and return how many; dead ones stay."""
+    settled = sa.and_(OUTBOX.c.state.in_(("done", "discarded")), OUTBOX.c.finished_at < before)
+    return connection.execute(sa.delete(OUTBOX).where(settled)).rowcount
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Return the number of messages by state."""
     rows = connection.execute(

@@ -68,10 +68,10 @@ def test_a_bad_job_does_not_end_the_worker(workspace: Workspace) -> None:
 
 
 def test_the_clock_queues_once_while_it_waits(workspace: Workspace) -> None:
-    from qiaomen.jobs.working import _queue
+    from qiaomen.jobs.working import queue as queue_by_clock
 
     for _ in range(3):
-        _queue(workspace, "recycle")
+        queue_by_clock(workspace, "recycle")
     with reading(workspace.sql) as connection:
         assert len(jobs.recent(connection, kind="recycle")) == 1
 
