@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from qiaomen.registry.cells import Cells, Whole, fill_template, first_of, holds, true_where
 from qiaomen.registry.cleaning import make_cleaner
+from qiaomen.registry.readers import normal_header
 from qiaomen.registry.sources import (
     ColumnRule,
     Comparison,
@@ -35,6 +36,12 @@ ARROW: Final = {
     "boolean": pa.bool_(),
     "date": pa.date32(),
 }
+
+
+# No cell of a spreadsheet is longer; only running text may be.
+CELL_LIMIT: Final = 32_767
+PLAIN_TEXT: Final = frozenset({"paragraphs", "json"})
+_AMOUNT_UNIT: Final = re.compile(r"[(](万元|千元|亿元|百万元)[)]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,8 @@ class TableFiller:
                 continue
             verbatim = "verbatim" in rule.clean
             text = cells.verbatim(header) if verbatim else cells.trimmed(header)
+            if kind == "string" and (unit := _AMOUNT_UNIT.search(normal_header(cells.written(header)))):
+                text = _with_unit(text, unit[1])
             found = self._clean(text, rule, kind, cells.written(header), rule.units.get(header, 1.0))
             _merge(result, found)
         return result
@@ -199,8 +208,11 @@ class TableFiller:
         clean = _checked(self._maker(rule.clean, kind, unit), rule)
         values: list[Any] = []
         reasons: dict[int, str] = {}
+        longest = None if PLAIN_TEXT & set(rule.clean) else CELL_LIMIT
         for code, value in enumerate(coded.dictionary.to_pylist()):
             try:
+                if longest is not None and value is not None and len(value) > longest:
+                    raise ValueError(f"单元格有 {len(value):,} 字，最多 {longest:,} 字")
                 values.append(clean(value))
             except ValueError as error:
                 values.append(None)
@@ -223,6 +235,12 @@ class TableFiller:
             for name in law.columns:
                 empty &= true_where(pc.is_null(done[name]))
             _break(faults, law, pa.array(empty))
+
+
+def _with_unit(text: pa.Array, unit: str) -> pa.Array:
+    """Return bare numbers with the unit that their header states: 500 under 注册资金（万元） is 500万元."""
+    bare = pc.match_substring_regex(text, r"^\s*[0-9][0-9,]*(\.[0-9]+)?\s*$")
+    return pc.if_else(bare, pc.binary_join_element_wise(text, unit, ""), text)
 
 
 def _break(faults: dict[int, list[Fault]], law: Comparison, broken: pa.Array) -> None:

@@ -154,7 +154,7 @@ def _no_header(name: str, headers: Sequence[str], opened: RowFile) -> InputRejec
     return InputRejected(
         f"缺少必需的列：{' 或 '.join(headers)}",
         where=f"{name} 表头",
-        remedy=f"文件现有的列是 {'、'.join(list(opened.written.values())[:30])}；改列名或换来源",
+        remedy=f"认出的表头是 {'、'.join(list(opened.written.values())[:30])}；改列名，或换来源",
     )
 
 

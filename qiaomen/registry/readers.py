@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,6 +29,8 @@ from qiaomen.vocab import InputRejected
 
 BATCH_ROWS: Final = 65_536
 FIELD_LIMIT: Final = 4 << 20
+# How far down a table may begin.
+TITLE_ROWS: Final = 10
 MAX_UNPACKED: Final = 8 << 30
 DELIMITED: Final = frozenset({".csv", ".tsv", ".txt"})
 READABLE: Final = (*sorted(DELIMITED), ".xlsx", ".parquet")
@@ -172,24 +175,47 @@ def _open_delimited(path: Path, form: FileFormat, stack: ExitStack) -> RowFile:
     csv.field_size_limit(FIELD_LIMIT)
     delimiter = form.delimiter or _find_delimiter(stream, path.name)
     lines = _Lines(csv.reader(stream, delimiter=delimiter), path.name)
-    written: Sequence[str] = form.headers
-    if not written:
-        for _ in range(form.header_row):
-            written = next(lines, (0, []))[1]
-    if not any(cell.strip() for cell in written):
-        raise InputRejected("没有表头", where=f"{path.name} 第 {form.header_row} 行", remedy="首行应是列名")
+    written, rows = find_header(path.name, lines, form)
+    blanks = [0]
+    return make_file(path.name, written, _delimited_batches(rows, written, blanks), blanks)
+
+
+def find_header(
+    name: str, rows: Iterator[tuple[int, list[str]]], form: FileFormat
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Return the headers as written and the rows below them.
+
+    Unless the source says otherwise a table may stand below title lines: rows of one filled cell (a heading, a date) above
+    the first row that has several, none of which is a number.
+    """
+    if form.headers:
+        return list(form.headers), rows
+    for _ in range(form.header_row - 1):
+        next(rows, None)
+    seen = list(islice(rows, 1 if form.header_row > 1 else TITLE_ROWS))
+    filled = [[cell for cell in cells if cell.strip()] for _, cells in seen]
+    # A table of one column has no row of several; then the first is the header, as it stands.
+    at = next((place for place, cells in enumerate(filled) if len(cells) > 1), 0)
+    if at and any(cell.strip()[0].isdigit() for cell in filled[at]):
+        at = 0
+    if not any(filled):
+        raise InputRejected("没有表头", where=f"{name} 第 {form.header_row} 行", remedy="首行应是列名")
+    written = seen[at][1]
     while len(written) > 1 and not written[-1].strip():
         written = written[:-1]
-    blanks = [0]
-    return make_file(path.name, written, _delimited_batches(lines, written, blanks), blanks)
+    return written, chain(seen[at + 1 :], rows)
 
 
 def _find_delimiter(stream: io.TextIOWrapper, name: str) -> str:
-    first = stream.readline(1 << 16)
+    marks = ",\t;|"
+    # The first lines may be a title without any mark.
+    first = next(
+        (line for line in (stream.readline(1 << 16) for _ in range(TITLE_ROWS)) if set(line) & set(marks)), ""
+    )
     stream.seek(0)
     if suffix(Path(name)) == ".tsv":
         return "\t"
-    return max(",\t;|", key=lambda mark: (first.count(mark), mark == ","))
+    return max(marks, key=lambda mark: (first.count(mark), mark == ","))
 
 
 class _Lines:
@@ -218,7 +244,9 @@ class _Lines:
             ) from error
 
 
-def _delimited_batches(lines: _Lines, written: Sequence[str], blanks: list[int]) -> Iterator[RowBatch]:
+def _delimited_batches(
+    lines: Iterator[tuple[int, list[str]]], written: Sequence[str], blanks: list[int]
+) -> Iterator[RowBatch]:
     width = len(written)
     rows: list[Sequence[str | None]] = []
     numbers: list[int] = []

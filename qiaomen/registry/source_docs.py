@@ -14,7 +14,9 @@ _HEAD = """# 数据来源
 银行可在覆盖目录的 `sources/` 下放自己的 YAML，写法相同，不需要写代码。
 
 - 文件名不含扩展名的式样适用于 CSV、TSV、TXT、XLSX、Parquet，前三种可再压缩为 `.gz`。
-- 编码为 UTF-8 或 GB18030，分隔符自动辨认；首行为列名，中英文列名都可以，列的次序不限。
+- 编码为 UTF-8（可带 BOM）、UTF-16 或 GB18030，分隔符自动辨认；中英文列名都可以，列的次序不限。
+- 列名在首行，也可以在只有一格的标题行之下（前 10 行内）；XLSX 读第一个有表格的工作表。列名末尾写（万元）、（亿元）的，数字按该单位读。
+- 一格最多 32,767 字（正文除外），更长的整行拒收。
 - 引用企业的列任选其一：`uscc`、`company_no`、`stock_code`、名称；靠前的优先，编码有误时改用靠后的并计入提示。
 - 每一行要么落库，要么是重复，要么进入拒收清单（文件、行、列、原因）：读取 = 新增 + 更新 + 未变 + 重复 + 拒收。
 - 同一次装载中主键相同而内容不同的行，以后出现的为准，另一行拒收并注明（`duplicates: first` 的以先出现的为准）。
@@ -23,13 +25,53 @@ _HEAD = """# 数据来源
 """
 
 
+OWN_SUPPLIER = "银行自备"
+
+_PUBLIC = """
+# 公开数据样本
+
+以下来源用于在公开数据上测试本软件（[real-run.md](real-run.md)），银行不必准备。
+"""
+
+
 def source_docs(sources: Mapping[str, Source], tables: Mapping[str, Table]) -> str:
     """Return the page as Markdown."""
     parts = [_HEAD, "## 清洗\n\n| 名称 | 得到 | 说明 |\n| --- | --- | --- |"]
     parts += [f"| `{name}` | {cleaner.type} | {cleaner.doc} |" for name, cleaner in CLEANERS.items()]
-    for code in sorted(sources):
-        parts.append(_source(sources[code], tables))
+    own = [sources[code] for code in sorted(sources) if sources[code].supplier == OWN_SUPPLIER]
+    public = [sources[code] for code in sorted(sources) if sources[code].supplier != OWN_SUPPLIER]
+    parts += [_overview(own)]
+    parts += [_source(source, tables) for source in own]
+    parts += [_PUBLIC, *(_source(source, tables) for source in public)]
     return "\n".join(parts) + "\n"
+
+
+def _overview(sources: list[Source]) -> str:
+    """Return the table of what a bank brings: file names, columns that must be there, purpose."""
+    lines = [
+        f"\n## 银行准备的文件（{len(sources)} 种）\n",
+        "最少是 `companies`、`customers`、`institutions`、`staff` 四种；其余有多少用多少，缺的能力给出空结果。\n",
+        "| 来源 | 文件名 | 必填列 | 用途 |",
+        "| --- | --- | --- | --- |",
+    ]
+    for source in sources:
+        rule = next(rule for rule in source.files if rule.tables)
+        names = "、".join(f"`{pattern}`" for pattern in rule.patterns)
+        needed = "、".join(
+            _spoken(name, column) for name, column in rule.tables[0].columns.items() if column.required
+        )
+        lines.append(
+            f"| [{source.code}](#{source.code}{source.name_zh}) {source.name_zh} | {names} | {needed} | {source.purpose} |"
+        )
+    return "\n".join(lines)
+
+
+def _spoken(name: str, column: ColumnRule) -> str:
+    """Return the Chinese header of a column; for a reference the ways to name the company."""
+    if not column.ref:
+        return next((header for header in column.headers if not header.isascii()), name)
+    ways = [next((h for h in part.headers if not h.isascii()), "") for part in column.ref if part.headers]
+    return " 或 ".join(way for way in ways if way)
 
 
 def _source(source: Source, tables: Mapping[str, Table]) -> str:

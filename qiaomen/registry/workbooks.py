@@ -8,14 +8,17 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 from qiaomen.registry.readers import (
     BATCH_ROWS,
+    TITLE_ROWS,
     BrokenRow,
     RowBatch,
     RowFile,
+    find_header,
     make_file,
     number_text,
     to_batch,
@@ -110,7 +113,7 @@ def _too_large(path: Path, what: str) -> InputRejected:
 
 
 def open_workbook(path: Path, form: FileFormat) -> RowFile:
-    """Open the declared sheet (the first one by default)."""
+    """Open the declared sheet; by default the first that holds a table, past sheets of notes in one column."""
     from python_calamine import CalamineWorkbook
 
     check_workbook(path)
@@ -121,37 +124,42 @@ def open_workbook(path: Path, form: FileFormat) -> RowFile:
             raise InputRejected(
                 f"没有名为“{form.sheet}”的工作表", where=path.name, remedy=f"现有：{'、'.join(names)}"
             )
-        sheet = book.get_sheet_by_name(form.sheet or names[0])
-        rows = sheet.iter_rows()
+        rows = _table_rows(book, (form.sheet,) if form.sheet else tuple(names))
     except InputRejected:
         raise
     except Exception as error:  # The library raises its own, undeclared kinds for damaged parts.
         raise InputRejected(
             "XLSX 文件损坏", where=path.name, remedy="用表格软件打开后重新另存为 .xlsx"
         ) from error
-    written: Sequence[str] = form.headers
-    first = 1
-    if not written:
-        for _ in range(form.header_row):
-            written = [_cell_text(cell) or "" for cell in next(rows, [])]
-        first = form.header_row + 1
-    while len(written) > 1 and not written[-1].strip():
-        written = written[:-1]
-    if not any(cell.strip() for cell in written):
-        raise InputRejected("没有表头", where=f"{path.name} 第 {form.header_row} 行", remedy="首行应是列名")
+    texts = ((line, [_cell_text(cell) or "" for cell in cells]) for line, cells in enumerate(rows, 1))
+    written, below = find_header(path.name, texts, form)
     blanks = [0]
-    return make_file(path.name, written, _batches(rows, written, first, blanks), blanks)
+    return make_file(path.name, written, _batches(below, written, blanks), blanks)
+
+
+def _table_rows(book: Any, names: Sequence[str]) -> Iterator[list[Any]]:
+    """Return the rows of the first sheet with several filled cells in one of its first rows, else of the first sheet."""
+    first: Iterator[list[Any]] = iter(())
+    for place, name in enumerate(names):
+        rows = book.get_sheet_by_name(name).iter_rows()
+        head = list(islice(rows, TITLE_ROWS))
+        rows = chain(head, rows)
+        if any(sum(cell not in (None, "") for cell in cells) > 1 for cells in head):
+            return rows
+        if place == 0:
+            first = rows
+    return first
 
 
 def _batches(
-    rows: Iterator[list[Any]], written: Sequence[str], first: int, blanks: list[int]
+    rows: Iterator[tuple[int, list[str]]], written: Sequence[str], blanks: list[int]
 ) -> Iterator[RowBatch]:
     width = len(written)
     kept: list[Sequence[str | None]] = []
     lines: list[int] = []
     broken: list[BrokenRow] = []
-    for line, cells in enumerate(rows, first):
-        texts = [_cell_text(cell) for cell in cells]
+    for line, cells in rows:
+        texts = [text or None for text in cells]
         if not any(texts):
             blanks[0] += 1
             continue

@@ -238,6 +238,26 @@ def test_announcements_as_documents(tmp_path: Path) -> None:
     assert (row["announcement_no"], row["title"]) == ("公告-0001", "关于中标的公告")
 
 
+def test_amounts_keep_the_unit_of_their_header_and_huge_cells_are_refused(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "客户清单.csv",
+        [
+            ["客户编码", "单位全称", "注册资金（万元）", "企业地址", "开户时间"],
+            ["A1", "甲公司", "1,500", "上海", "2021.3.4"],
+            ["A2", "乙公司", "3亿元", "上海", "2021.3.4"],
+            ["A3", "丙公司", "10", "长" * 40_000, "2021.3.4"],
+        ],
+    )
+    lake = SmallLake()
+    done = lake.load(path)
+    assert not done.warnings
+    rows = lake.rows("customer_records")
+    assert [row["capital_text"] for row in rows] == ["1,500万元", "3亿元"]
+    (reject,) = done.rejects.to_pylist()
+    assert (reject["line"], reject["column"]) == (4, "企业地址")
+    assert "最多 32,767 字" in reject["reason"]
+
+
 OWN = """
 code: our_park
 name_zh: 园区管委会名单

@@ -191,6 +191,28 @@ def test_a_missing_sheet_names_those_there(tmp_path: Path) -> None:
     assert "清单" in refused(path, FileFormat(sheet="没有")).remedy
 
 
+def test_title_lines_above_the_header_are_passed_over(tmp_path: Path) -> None:
+    lines = ["某某银行对公存量客户清单", "", "报送日期：2026-11-01", "客户号;名称", "A1;甲公司", "A2;乙公司"]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n", encoding="gb18030")
+    with xlsxwriter.Workbook(str(tmp_path / "a.xlsx")) as book:
+        book.add_worksheet("说明").write_column(0, 0, ["填报说明", "一行一户"])
+        page = book.add_worksheet("清单")
+        for row, line in enumerate(lines):
+            page.write_row(row, 0, line.split(";"))
+    for name in ("a.csv", "a.xlsx"):
+        rows, broken = read(tmp_path / name)
+        assert rows == [
+            {"#": "5", "客户号": "A1", "名称": "甲公司"},
+            {"#": "6", "客户号": "A2", "名称": "乙公司"},
+        ], name
+        assert not broken
+
+
+def test_one_column_is_a_table_too(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("名称\n甲公司\n乙公司\n", encoding="utf-8")
+    assert [row["名称"] for row in read(tmp_path / "a.csv")[0]] == ["甲公司", "乙公司"]
+
+
 @pytest.mark.parametrize("content", [b"PK\x03\x04 broken", b"\xd0\xcf\x11\xe0 old", b"plain text", b"x"])
 def test_broken_workbooks_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.xlsx"
