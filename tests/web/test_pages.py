@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
@@ -136,6 +138,19 @@ def test_the_exports_hold_the_whole_list(look: Enter) -> None:
     assert len(text.splitlines()) == 21
     book = look(ANALYST).get("/inventory/screen.xlsx?q=tag:high_tech")
     assert book.content.startswith(b"PK")
+
+
+def test_an_export_has_the_order_and_the_words_of_the_page(look: Enter) -> None:
+    def column(title: str, sort: str) -> list[str]:
+        text = look(ANALYST).get(f"/inventory/screen.csv?q=tag:high_tech&sort={sort}").content
+        return [row[title] for row in csv.DictReader(io.StringIO(text.decode("utf-8-sig")))]
+
+    ranked = [float(value) for value in column("营销优先级", "priority") if value]
+    assert ranked == sorted(ranked, reverse=True)
+    capital = [float(value) for value in column("注册资本（元）", "capital_cny") if value]
+    assert capital == sorted(capital, reverse=True)
+    assert column("企业名称", "priority") != column("企业名称", "capital_cny")
+    assert set(column("分层", "priority")) <= {"优质", "良好", "一般", ""}
 
 
 def test_search_knows_initials_and_codes(look: Enter) -> None:

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -28,10 +28,10 @@ from qiaomen.membership import (
 )
 from qiaomen.reports import write_csv, write_xlsx
 from qiaomen.store import writing
-from qiaomen.vocab import NotFound
+from qiaomen.vocab import TIER_LABELS, NotFound
 from qiaomen.web import formats
 from qiaomen.web.cells import Page, TableView, table
-from qiaomen.web.firms import firm_columns, firms
+from qiaomen.web.firms import Firm, firm_columns, firms
 from qiaomen.web.screens import SORTS, index_or_none, sort_field
 from qiaomen.web.tabs import inventory_tabs
 from qiaomen.web.visit import Visit, now, signed_in
@@ -153,7 +153,7 @@ def facet_label(visit: Visit, dimension: str, facet: Facet) -> str:
     if dimension == "region":
         return visit.labels.region(facet.value)
     if dimension == "customer":
-        return visit.names.institution(facet.value)
+        return visit.names.institutions.get(facet.value, facet.label)
     return facet.label
 
 
@@ -197,7 +197,7 @@ def screening(visit: Visit, text: str, sort: str, number: int) -> Screening | No
         empty_hint="去掉一个条件，或点左侧的常用筛选",
     )
     allowed = (("CSV", "csv"), ("XLSX", "xlsx")) if may(visit.viewer, Action.EXPORT) else ()
-    exports = tuple((name, f"/inventory/screen.{kind}?" + urlencode({"q": text})) for name, kind in allowed)
+    exports = tuple((name, f"/inventory/screen.{kind}") for name, kind in allowed)
     sends = bool(text.strip()) and may(visit.viewer, Action.DISPATCH)
     hand = "/dispatch/hand?" + urlencode({"q": text}) if sends else ""
     return Screening(
@@ -266,21 +266,30 @@ EXPORTED: Final = (
 )
 
 
+def exported(firm: Firm, field: str) -> Any:
+    """Return a cell of the export; codes in words."""
+    value = getattr(firm, field)
+    return TIER_LABELS.get(value, "") if field == "tier" else value
+
+
 @router.get("/inventory/screen.{kind}")
 def export(
     visit: Annotated[Visit, Depends(signed_in)],
     kind: Annotated[str, Path(pattern="^(csv|xlsx)$")],
     q: Annotated[str, Query(max_length=10_000)] = "",
+    sort: str = "",
 ) -> Response:
-    """Return the whole list as a file without live formulas; the export is noted in the audit log."""
+    """Return the whole list, sorted as on the page, without live formulas; the export is noted in the audit log."""
     visit.require(Action.EXPORT)
     index = index_or_none(visit.reading)
     if index is None:
         raise NotFound("还没有可导出的数据", remedy="先运行 qiaomen run")
     expression = read_expression(index, q)
-    ids = index.ids(expression).tolist()
+    selected = index.select(expression)
+    order = sort_field(index, sort)
+    ids = index.page(selected, order, descending=True, offset=0, limit=max(1, len(selected)))
     rows = (
-        [getattr(item, field) for _, field in EXPORTED] for item in firms(visit.reading, visit.labels, ids)
+        [exported(item, field) for _, field in EXPORTED] for item in firms(visit.reading, visit.labels, ids)
     )
     out = io.BytesIO()
     write = write_csv if kind == "csv" else write_xlsx
