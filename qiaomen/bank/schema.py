@@ -147,6 +147,12 @@ AUDIT_HEAD: Final = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
 )
 
+# The head is there from the start; a writer that finds none fails.
+_ORIGIN: Final = "0" * 64
+FIRST_HEAD: Final = f"INSERT INTO audit_head (head, number, hash) VALUES (1, 0, '{_ORIGIN}') ON CONFLICT DO NOTHING"
+_first: DDL = DDL(FIRST_HEAD)  # type: ignore[no-untyped-call]
+event.listen(AUDIT_HEAD, "after_create", _first)
+
 # The log refuses changes even by a hand that writes SQL; the migrations run the same statements.
 SQLITE_GUARDS: Final = tuple(
     f"CREATE TRIGGER audit_log_no_{verb.lower()} BEFORE {verb} ON audit_log "

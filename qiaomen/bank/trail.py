@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from qiaomen.bank.access import Action, require
 from qiaomen.bank.schema import AUDIT_HEAD, AUDIT_LOG
 from qiaomen.bank.viewers import Viewer
-from qiaomen.store import insert_missing, is_postgres
+from qiaomen.store import execute_last, insert_missing, is_postgres, send_last
 
 ORIGIN: Final = "0" * 64
 SYSTEM: Final = "system"
@@ -29,15 +29,16 @@ LONGEST_ACTOR: Final = 100
 
 _TO_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _INSERT: Final = "INSERT INTO audit_log (number, at, actor, user_id, action, object, detail, hash) VALUES (?,?,?,?,?,?,?,?)"
-# The server takes the head and computes the hash in the one statement that appends: the head is held for a round
-# trip less than three statements would hold it (figures in the decision record).
-_APPEND: Final = sa.text(
+# The server takes the head, computes the hash and commits in one round trip (figures in the decision record). Without
+# a head the number is null, which the table refuses: no row is lost unseen.
+_APPEND: Final = (
     "WITH head AS (UPDATE audit_head SET number = number + 1, hash = encode(sha256(convert_to("
-    "hash || '[' || CAST(number + 1 AS text) || CAST(:rest AS text), 'UTF8')), 'hex') "
+    "hash || '[' || CAST(number + 1 AS text) || CAST(%(rest)s AS text), 'UTF8')), 'hex') "
     "RETURNING number, hash) "
     "INSERT INTO audit_log (number, at, actor, user_id, action, object, detail, hash) "
-    "SELECT head.number, CAST(:at AS timestamptz), CAST(:actor AS text), CAST(:user_id AS bigint), "
-    "CAST(:action AS text), CAST(:object AS text), CAST(:detail AS text), head.hash FROM head RETURNING number"
+    "SELECT head.number, CAST(%(at)s AS timestamptz), CAST(%(actor)s AS text), CAST(%(user_id)s AS bigint), "
+    "CAST(%(action)s AS text), CAST(%(object)s AS text), CAST(%(detail)s AS text), head.hash "
+    "FROM (VALUES (1)) AS one(row) LEFT JOIN head ON true"
 )
 
 
@@ -109,20 +110,22 @@ def audit(
     detail: Mapping[str, Any] | None = None,
     *,
     now: datetime,
-) -> int:
-    """Append a row in the caller's transaction and return its number; no viewer means the system itself.
+) -> None:
+    """Append a row in the caller's transaction; no viewer means the system itself.
 
-    ``detail`` must hold no names, phones or amounts of customers. Call it last: other writers wait for the commit.
+    ``detail`` must hold no names, phones or amounts of customers. On PostgreSQL the row goes with the commit.
     """
-    return append_entries(connection, [entry_of(viewer, action, object_, detail, now)])
+    append_entries(connection, [entry_of(viewer, action, object_, detail, now)])
 
 
-def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> int:
-    """Append rows in the caller's transaction, in order, and return the last number."""
+def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> None:
+    """Append rows in the caller's transaction, in order."""
     if is_postgres(connection):
         if len(entries) == 1:
-            return _append_one(connection, entries[0])
-        return _append_many(connection, entries)
+            _append_one(connection, entries[0])
+        else:
+            _append_many(connection, entries)
+        return
     number, previous = _head(connection)
     rows = []
     for entry in entries:
@@ -133,10 +136,9 @@ def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> int
         rows.append((number, at, *values, previous))
     connection.exec_driver_sql(_INSERT, rows)
     connection.exec_driver_sql("UPDATE audit_head SET number = ?, hash = ?", (number, previous))
-    return number
 
 
-def _append_one(connection: Connection, entry: AuditEntry) -> int:
+def _append_one(connection: Connection, entry: AuditEntry) -> None:
     values = {
         "rest": row_rest(entry.at.isoformat(), entry),
         "at": entry.at,
@@ -146,14 +148,11 @@ def _append_one(connection: Connection, entry: AuditEntry) -> int:
         "object": entry.object,
         "detail": entry.detail,
     }
-    number = connection.execute(_APPEND, values).scalar()
-    if number is None:
-        _head(connection)
-        number = connection.execute(_APPEND, values).scalar_one()
-    return int(number)
+    execute_last(connection, _APPEND, values)
 
 
-def _append_many(connection: Connection, entries: Sequence[AuditEntry]) -> int:
+def _append_many(connection: Connection, entries: Sequence[AuditEntry]) -> None:
+    send_last(connection)
     number, previous = _head(connection)
     rows = []
     for entry in entries:
@@ -163,7 +162,6 @@ def _append_many(connection: Connection, entries: Sequence[AuditEntry]) -> int:
         rows.append({"number": number, **named, "hash": previous})
     connection.execute(sa.insert(AUDIT_LOG), rows)
     connection.execute(sa.update(AUDIT_HEAD).values(number=number, hash=previous))
-    return number
 
 
 def _head(connection: Connection) -> tuple[int, str]:
@@ -187,7 +185,7 @@ def audit_export(
     generation: int,
     form: str,
     now: datetime,
-) -> int:
+) -> None:
     """Note an export before the file leaves: who, what was asked, how many rows, which bytes, of which generation.
 
     Texts within quotation marks in ``query`` may be names and are left out; its hash proves the whole query.
@@ -200,7 +198,7 @@ def audit_export(
         "generation": generation,
         "format": form,
     }
-    return audit(connection, viewer, f"export.{what}", what, detail, now=now)
+    audit(connection, viewer, f"export.{what}", what, detail, now=now)
 
 
 def without_texts(query: str) -> str:
@@ -219,6 +217,7 @@ def audit_rows(
 ) -> list[dict[str, Any]]:
     """Return rows newest first for those who may see the log; ``before`` is the number that the former page ended at."""
     require(viewer, Action.SEE_AUDIT)
+    send_last(connection)
     query = sa.select(AUDIT_LOG).where(*_conditions(wanted or AuditFilter()))
     if before is not None:
         query = query.where(AUDIT_LOG.c.number < before)
@@ -234,6 +233,7 @@ def newest_row(viewer: Viewer, connection: Connection, action: str = "") -> dict
 
 def newest_detail(connection: Connection, action: str) -> dict[str, Any] | None:
     """Return the detail of the newest row of an action, for jobs that compare with what they noted last."""
+    send_last(connection)
     query = sa.select(AUDIT_LOG.c.detail).where(AUDIT_LOG.c.action == action)
     found = connection.execute(query.order_by(AUDIT_LOG.c.number.desc()).limit(1)).scalar()
     return None if found is None else dict(json.loads(found))

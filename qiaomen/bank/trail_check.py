@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.trail import ORIGIN, AuditEntry, row_hash, row_rest
-from qiaomen.store import is_postgres
+from qiaomen.store import is_postgres, send_last
 from qiaomen.vocab import InputRejected, Unavailable
 
 BATCH: Final = 5_000
@@ -100,6 +100,7 @@ def verify_audit(connection: Connection, anchors: Sequence[Anchor] = (), *, sinc
 
     Rows that others append meanwhile are checked as well.
     """
+    send_last(connection)
     walk = _Walk()
     due = sorted((anchor for anchor in anchors if anchor.number >= since), key=lambda anchor: anchor.number)
     try:

@@ -16,9 +16,11 @@ from qiaomen.store.sql import (
     BigKey,
     Moment,
     consistently_reading,
+    execute_last,
     is_postgres,
     open_sql,
     reading,
+    send_last,
     writing,
 )
 
@@ -37,6 +39,7 @@ __all__ = [
     "consistently_reading",
     "differences",
     "drop_stored",
+    "execute_last",
     "insert_missing",
     "is_postgres",
     "jobs",
@@ -50,6 +53,7 @@ __all__ = [
     "read_rows",
     "reading",
     "schema_of",
+    "send_last",
     "stored_tables",
     "table_digest",
     "take_turn",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from qiaomen.store.disk import disk_errors, make_folder
@@ -38,6 +38,8 @@ PING_AFTER_SECONDS: Final = 1.0
 # A row number: 64 bits on PostgreSQL, the alias of rowid on SQLite.
 BigKey: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _MODE: Final = "qiaomen_mode"
+_LAST: Final = "qiaomen_last"
+_Statement = tuple[str, dict[str, Any]]
 
 
 class Moment(TypeDecorator[datetime]):
@@ -167,12 +169,59 @@ def writing(engine: sa.Engine) -> Iterator[Connection]:
     """
     with _worded(engine):
         if engine.dialect.name != "sqlite":
-            with engine.connect() as connection, connection.begin():
+            with engine.connect() as connection, connection.begin(), _sending_last(connection):
                 yield connection
             return
         path = Path(f"{engine.url.database}.lock")
         with fair_lock(path).hold(BUSY_SECONDS), engine.connect() as connection, connection.begin():
             yield connection
+
+
+@contextmanager
+def _sending_last(connection: Connection) -> Iterator[None]:
+    waiting: list[_Statement] = []
+    connection.info[_LAST] = waiting
+    try:
+        yield
+        if waiting:
+            _send(connection, waiting, commit=True)
+    finally:
+        connection.info.pop(_LAST, None)
+
+
+def _send(connection: Connection, waiting: list[_Statement], *, commit: bool) -> None:
+    driver: Any = connection.connection.driver_connection
+    try:
+        # One round trip: the server goes on to the commit without waiting for this process to be scheduled again.
+        with driver.pipeline():
+            for statement, values in waiting:
+                driver.execute(statement, values)
+            if commit:
+                driver.commit()
+    except driver.Error as error:
+        raise DBAPIError.instance(waiting[-1][0], None, error, driver.Error, dialect=connection.dialect) from error
+    waiting.clear()
+
+
+def execute_last(connection: Connection, statement: str, values: Mapping[str, Any]) -> None:
+    """Send a statement together with the commit, after all others, so that what it locks is held for a moment only.
+
+    PostgreSQL within ``writing``, in the driver's notation (``%(name)s``); its rows are not seen before the commit,
+    unless ``send_last`` is called. Within any other transaction it is executed at once.
+    """
+    waiting = connection.info.get(_LAST)
+    if waiting is None or connection.in_nested_transaction():
+        # What a savepoint may take back must not wait for the commit of the whole.
+        connection.exec_driver_sql(statement, dict(values))
+    else:
+        waiting.append((statement, dict(values)))
+
+
+def send_last(connection: Connection) -> None:
+    """Execute now what waits for the commit, for a reader within the same transaction."""
+    waiting = connection.info.get(_LAST)
+    if waiting:
+        _send(connection, waiting, commit=False)
 
 
 @contextmanager

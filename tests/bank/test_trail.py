@@ -221,7 +221,7 @@ def rewrite(connection: sa.Connection, drop: int) -> None:
     unguard(connection)
     rows = [row for row in stored(connection) if row["number"] != drop]
     connection.execute(sa.text("DELETE FROM audit_log"))
-    connection.execute(sa.text("DELETE FROM audit_head"))
+    connection.execute(sa.text("UPDATE audit_head SET number = 0, hash = :origin"), {"origin": "0" * 64})
     for row in rows:
         viewer = ROOT if row["user_id"] else None
         audit(connection, viewer, row["action"], row["object"], {"rewritten": True}, now=NOW)
@@ -325,6 +325,30 @@ def test_a_log_that_grows_while_it_is_checked_is_whole(sql: sa.Engine) -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_log_without_its_head_takes_no_row(sql: sa.Engine) -> None:
+    """On PostgreSQL the row goes with the commit: what cannot be noted must not be committed either."""
+    if sql.dialect.name == "sqlite":
+        return
+    with writing(sql) as connection:
+        connection.execute(sa.text("DELETE FROM audit_head"))
+    with pytest.raises(sa.exc.IntegrityError), writing(sql) as connection:
+        connection.execute(sa.text("INSERT INTO staff (staff_no, name) VALUES ('M9', 'x')"))
+        audit(connection, ROOT, "change", "x", now=NOW)
+    with reading(sql) as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM staff")).scalar() == 0
+
+
+def test_what_a_savepoint_takes_back_is_not_noted(sql: sa.Engine) -> None:
+    with writing(sql) as connection:
+        with pytest.raises(Undone), connection.begin_nested():
+            audit(connection, ROOT, "change", "taken back", now=NOW)
+            raise Undone
+        audit(connection, ROOT, "change", "kept", now=NOW)
+    with reading(sql) as connection:
+        assert [row["object"] for row in stored(connection)] == ["kept"]
+        assert verify_audit(connection).broken_at is None
 
 
 def test_a_change_that_is_rolled_back_leaves_no_row(sql: sa.Engine) -> None:

@@ -81,6 +81,7 @@ def test_a_refusal_is_lifted_with_a_reason_by_those_who_may(sql: sa.Engine) -> N
         assert is_refused(connection, "phone", "13800138000")
         with pytest.raises(NotAllowed):
             record_opt_out(ADMINISTRATOR, connection, 1, "phone", "13800138000", reason="", now=NOW)
+    with reading(sql) as connection:
         actions = connection.execute(sa.text("SELECT action FROM audit_log ORDER BY number")).scalars().all()
     assert actions == ["change.opt_out", "change.opt_in", "change.opt_out"]
 
