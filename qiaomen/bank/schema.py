@@ -149,7 +149,9 @@ AUDIT_HEAD: Final = sa.Table(
 
 # The head is there from the start; a writer that finds none fails.
 _ORIGIN: Final = "0" * 64
-FIRST_HEAD: Final = f"INSERT INTO audit_head (head, number, hash) VALUES (1, 0, '{_ORIGIN}') ON CONFLICT DO NOTHING"
+FIRST_HEAD: Final = (
+    f"INSERT INTO audit_head (head, number, hash) VALUES (1, 0, '{_ORIGIN}') ON CONFLICT DO NOTHING"
+)
 _first: DDL = DDL(FIRST_HEAD)  # type: ignore[no-untyped-call]
 event.listen(AUDIT_HEAD, "after_create", _first)
 

@@ -75,8 +75,8 @@ def _print_profile(profile: CompanyProfile) -> None:
         print_table("联系方式", header, rows)
     for title, lines in _sections(profile):
         if lines:
-            rows = ((line.on or "", line.text, line.evidence) for line in lines)
-            print_table(title, ("日期", "内容", "依据"), rows)
+            told = ((line.on or "", line.text, line.evidence) for line in lines)
+            print_table(title, ("日期", "内容", "依据"), told)
     print_table(
         "数据", ("来源", "截至", "条数"), ((d.source, d.observed_on, d.records) for d in profile.data_dates)
     )

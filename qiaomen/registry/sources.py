@@ -18,7 +18,9 @@ from qiaomen.vocab import BASIS_LABELS, CatalogInvalid, LawfulBasis, Table
 
 CONTENT: Final = "*"
 # Columns that name a person or reach one.
-PERSONAL: Final = frozenset({"phone", "email", "contact", "legal_representative", "person_ref", "person_name"})
+PERSONAL: Final = frozenset(
+    {"phone", "email", "contact", "legal_representative", "person_ref", "person_name"}
+)
 PLACEHOLDER: Final = re.compile(r"\{([^{}?]+)(\??)\}")
 MISSING_WORDS: Final = (
     *("-", "--", "—", "——", "/", "null", "none", "nan", "nat", "n/a", "#n/a", r"\n", "&nbsp;"),

@@ -199,7 +199,9 @@ def _send(connection: Connection, waiting: list[_Statement], *, commit: bool) ->
             if commit:
                 driver.commit()
     except driver.Error as error:
-        raise DBAPIError.instance(waiting[-1][0], None, error, driver.Error, dialect=connection.dialect) from error
+        raise DBAPIError.instance(
+            waiting[-1][0], None, error, driver.Error, dialect=connection.dialect
+        ) from error
     waiting.clear()
 
 

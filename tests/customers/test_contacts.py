@@ -99,9 +99,13 @@ def test_a_list_may_state_refusals_and_staff_have_the_last_word(sql: sa.Engine) 
         assert not is_refused(connection, "phone", "13800138000")
 
 
-@given(st.text(alphabet="0123456789", min_size=7, max_size=11), st.lists(st.sampled_from(" -()（）"), max_size=6))
+@given(
+    st.text(alphabet="0123456789", min_size=7, max_size=11), st.lists(st.sampled_from(" -()（）"), max_size=6)
+)
 def test_signs_between_digits_do_not_matter(digits: str, signs: list[str]) -> None:
-    written = "".join(sign + digit for sign, digit in zip([*signs, *[""] * len(digits)], digits, strict=False))
+    written = "".join(
+        sign + digit for sign, digit in zip([*signs, *[""] * len(digits)], digits, strict=False)
+    )
     assert contact_key("phone", written, 1) == contact_key("phone", digits, 2)
 
 
@@ -155,7 +159,11 @@ def test_contacts_come_from_every_source_with_basis_and_date(tmp_path: Path) -> 
             CONTACTS,
         ).to_pylist()  # fmt: skip
     found = {
-        (row["company_id"], row["kind"], row["value"]): (row["origin"], row["lawful_basis"], row["collected_on"])
+        (row["company_id"], row["kind"], row["value"]): (
+            row["origin"],
+            row["lawful_basis"],
+            row["collected_on"],
+        )
         for row in rows
     }
     assert found == {

@@ -67,7 +67,10 @@ def test_messages_of_one_key_go_one_after_the_other(sql: sa.Engine) -> None:
     with writing(sql) as connection:
         for number in (1, 2, 3):
             outbox.enqueue(connection, "task", f"7:{number}", {}, order_key="task_id:7", now=NOW)
-        assert outbox.enqueue_all(connection, "task", {"8:1": {"task_id": 8}}, ordered_by="task_id", now=NOW) == 1
+        assert (
+            outbox.enqueue_all(connection, "task", {"8:1": {"task_id": 8}}, ordered_by="task_id", now=NOW)
+            == 1
+        )
     first, other = outbox.claim(sql, "w1", NOW)
     assert (first.key, other.key, other.order_key) == ("7:1", "8:1", "task_id:8")
     assert outbox.finish(sql, other, NOW)
