@@ -1,12 +1,10 @@
 """Institutions, staff, users, tokens, audit log, and what a viewer may see."""
 
 from qiaomen.bank.access import (
+    POLICY,
     Action,
     acting_on,
-    clear_classes,
     customer_name,
-    mask,
-    mask_row,
     may,
     own_pool,
     own_scope,
@@ -17,6 +15,8 @@ from qiaomen.bank.access import (
     scope_institutions,
     scope_of,
 )
+from qiaomen.bank.access_page import access_tables
+from qiaomen.bank.classes import CLASS_LABELS, DataKind, data_columns, data_kinds, kind_of
 from qiaomen.bank.delegations import (
     Delegation,
     delegate,
@@ -36,6 +36,16 @@ from qiaomen.bank.institutions import (
     read_posts,
     staff_names,
     sync_institutions,
+)
+from qiaomen.bank.masking import (
+    CLEAR,
+    blanked_text,
+    clear_kinds,
+    mask,
+    mask_row,
+    masked_text,
+    readable,
+    reads,
 )
 from qiaomen.bank.passwords import PasswordRules
 from qiaomen.bank.posts import PostRow, StaffRow, add_post, end_post, list_staff, show_staff
@@ -122,13 +132,17 @@ from qiaomen.bank.viewers import (
 )
 
 __all__ = [
+    "CLASS_LABELS",
+    "CLEAR",
     "INSTITUTION_RECORDS",
+    "POLICY",
     "STAFF_RECORDS",
     "ZONE",
     "Action",
     "Anchor",
     "AuditCheck",
     "AuditFilter",
+    "DataKind",
     "Delegation",
     "Directory",
     "FirstPassword",
@@ -154,6 +168,7 @@ __all__ = [
     "SyncResult",
     "Viewer",
     "Way",
+    "access_tables",
     "acting_on",
     "add_first_administrator",
     "add_post",
@@ -163,8 +178,9 @@ __all__ = [
     "audit_export",
     "audit_rows",
     "begin_provider",
+    "blanked_text",
     "change_password",
-    "clear_classes",
+    "clear_kinds",
     "close_own_session",
     "close_session",
     "close_sessions",
@@ -172,6 +188,8 @@ __all__ = [
     "create_user",
     "create_users_for_staff",
     "customer_name",
+    "data_columns",
+    "data_kinds",
     "delegate",
     "drop_expired_sessions",
     "end_delegation",
@@ -179,6 +197,7 @@ __all__ = [
     "has_administrator",
     "institution_names",
     "institutions_in_force",
+    "kind_of",
     "list_delegations",
     "list_own_sessions",
     "list_staff",
@@ -188,6 +207,7 @@ __all__ = [
     "make_anchor",
     "mask",
     "mask_row",
+    "masked_text",
     "may",
     "newest_detail",
     "newest_row",
@@ -200,6 +220,8 @@ __all__ = [
     "read_anchors",
     "read_institutions",
     "read_posts",
+    "readable",
+    "reads",
     "referral_name",
     "require",
     "require_row",

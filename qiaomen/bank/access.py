@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Final
-
-import pyarrow as pa
+from typing import Final
 
 from qiaomen.bank.viewers import Scope, Viewer
-from qiaomen.vocab import DataClass, NotAllowed, NotFound, Role, Table
+from qiaomen.vocab import NotAllowed, NotFound, Role
 
 
 class Action(StrEnum):
@@ -93,17 +91,6 @@ POLICY: Final[Mapping[Role, frozenset[Action]]] = {
             Action.PUSH_EVENTS,
         }
     ),
-}
-
-_ALL: Final = frozenset(DataClass)
-# Classes shown in clear for rows in scope; a column of another class is masked.
-CLEAR: Final[Mapping[Role, frozenset[DataClass]]] = {
-    Role.MANAGER: _ALL,
-    Role.SUB_BRANCH_ADMIN: _ALL,
-    Role.BRANCH_ADMIN: _ALL,
-    Role.ANALYST: _ALL - {DataClass.CORE},
-    Role.ADMINISTRATOR: frozenset({DataClass.GENERAL}),
-    Role.INTEGRATOR: frozenset({DataClass.GENERAL, DataClass.IMPORTANT}),
 }
 
 
@@ -225,52 +212,3 @@ def customer_name(
     if scope_of(viewer).covers(institution_code, manager_no):
         return name
     return referral_name(institution_name)
-
-
-def clear_classes(viewer: Viewer) -> frozenset[DataClass]:
-    """Return the data classes shown in clear for rows in scope."""
-    classes: set[DataClass] = set()
-    for role in viewer.roles:
-        classes |= CLEAR.get(role, frozenset())
-    return frozenset(classes)
-
-
-def masked_text(value: str | None) -> str | None:
-    """Hide the middle of a text: a name keeps its first character, a long number its ends."""
-    if value is None:
-        return None
-    if len(value) < 7:
-        return value[:1] + "*" * max(1, len(value) - 1)
-    return f"{value[:3]}{'*' * (len(value) - 7)}{value[-4:]}"
-
-
-def mask(viewer: Viewer, table: Table, data: pa.Table) -> pa.Table:
-    """Return rows in scope as the viewer may read them: a column of a class not in clear is masked.
-
-    Text keeps its ends; amounts, dates and numbers become null. Columns are those ``table`` declares.
-    """
-    clear = clear_classes(viewer)
-    for index, name in enumerate(data.column_names):
-        column = table.column(name)
-        if column.data_class in clear:
-            continue
-        data = data.set_column(index, name, _hidden(data.column(name)))
-    return data
-
-
-def _hidden(values: pa.ChunkedArray) -> pa.Array:
-    if pa.types.is_string(values.type):
-        return pa.array([masked_text(value) for value in values.to_pylist()], pa.string())
-    return pa.nulls(len(values), values.type)
-
-
-def mask_row(viewer: Viewer, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one row in scope as the viewer may read it."""
-    clear = clear_classes(viewer)
-    result: dict[str, Any] = {}
-    for name, value in row.items():
-        if table.column(name).data_class in clear:
-            result[name] = value
-        else:
-            result[name] = masked_text(value) if isinstance(value, str) else None
-    return result

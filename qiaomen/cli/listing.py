@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -74,8 +74,11 @@ def show_opportunities(
         total = engine.count(rows)
         firms = engine.arrow(rows.company_id.nunique().as_table()).column(0)[0].as_py()
         listed = engine.arrow(rows.order_by("place").limit(limit)).to_pylist()
+    people = _people(workspace, viewer, snapshot, [row["company_id"] for row in listed])
     institutions = institution_words(workspace)
-    found = [_opportunity(row, names, institutions) for row in listed]
+    found = [
+        _opportunity(viewer, row, names, institutions, people.get(row["company_id"], ())) for row in listed
+    ]
     if as_json:
         print_json({**of_generation(snapshot), "items": total, "firms": firms, "opportunities": found})
         return
@@ -147,6 +150,38 @@ def _selected(
     return _narrowed(rows, wanted)
 
 
+def _people(
+    workspace: Workspace, viewer: Viewer, snapshot: Snapshot, companies: list[int | None]
+) -> dict[int, set[str]]:
+    """Return the natural persons of companies by name, to blank them where the viewer may not read them."""
+    from qiaomen.bank import DataKind, reads
+
+    if reads(viewer, DataKind.TEXT):
+        return {}
+    import pyarrow as pa
+
+    from qiaomen.registry import COMPANIES, PERSONS, RELATIONS
+
+    found: dict[int, set[str]] = {}
+    with workspace.engine() as engine:
+        wanted = engine.memory(pa.table({"company_id": pa.array(companies, pa.int64())}))
+        persons = engine.table(snapshot, PERSONS).select("person_id", person="name")
+        firms = engine.table(snapshot, COMPANIES).semi_join(wanted, "company_id")
+        parts = [firms.select("company_id", person=firms.legal_representative)]
+        relations = engine.table(snapshot, RELATIONS)
+        for side, other in (("from", "to"), ("to", "from")):
+            ends = relations.filter(
+                (relations[f"{side}_type"] == "company") & (relations[f"{other}_type"] == "person")
+            ).select(company_id=relations[f"{side}_id"], person_id=relations[f"{other}_id"])
+            parts.append(
+                ends.semi_join(wanted, "company_id").join(persons, "person_id").select("company_id", "person")
+            )
+        for part in parts:
+            for row in engine.arrow(part).to_pylist():
+                found.setdefault(row["company_id"], set()).add(row["person"] or "")
+    return found
+
+
 def _inside(viewer: Viewer, rows: ir.Table) -> ir.BooleanValue:
     """Return the condition that a joined customer row lies in the viewer's scope."""
     import ibis
@@ -196,14 +231,21 @@ def _region(workspace: Workspace, code: str) -> str:
 
 
 def _opportunity(
-    row: dict[str, Any], kinds: Mapping[str, str], institutions: Mapping[str, str]
+    viewer: Viewer,
+    row: dict[str, Any],
+    kinds: Mapping[str, str],
+    institutions: Mapping[str, str],
+    people: Collection[str],
 ) -> dict[str, Any]:
-    """Return one opportunity with its words."""
+    """Return one opportunity with its words, as the viewer may read it."""
+    from qiaomen.bank import readable
+
     institution = row.pop("institution_code")
     row.pop("manager_no")
     row.pop("place")
     name = institutions.get(institution or "")
     row["customer"] = f"{name or institution or '本行'}客户" if row["is_customer"] else None
+    row |= {name: readable(viewer, row[name], people) for name in ("title", "evidence")}
     row["kind_name"] = kinds.get(row["kind"], row["kind"])
     row["polarity_name"] = POLARITY_LABELS.get(row["polarity"], row["polarity"])
     return row

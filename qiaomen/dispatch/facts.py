@@ -33,7 +33,7 @@ OPEN_TASKS: Final = Table(
 )
 
 CONTACTS: Final = Table(
-    "contacts",
+    "contacts_made",
     "dispatch",
     "Active contacts with companies, from visit records and past outcomes (not in the lake).",
     (

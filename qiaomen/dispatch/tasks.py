@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,9 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank import (
+    DataKind,
     Viewer,
     institution_names,
     pool_institutions,
+    readable,
+    reads,
     referral_name,
     scope_of,
 )
@@ -143,9 +146,23 @@ def read_task(viewer: Viewer, row: Any, names: dict[str, str]) -> Task:
     known = code is None and manager is None
     if not known and not scope_of(viewer).covers(code, manager):
         values["who"] = f"可经{referral_name(names.get(code or ''))}引荐"
+    if not reads(viewer, DataKind.TEXT):
+        values |= _without_persons(viewer, values)
+    if not reads(viewer, DataKind.AMOUNT):
+        values["landed_amount_fen"] = None
     values["state"] = TaskState(values["state"])
     values["result"] = TaskResult(values["result"]) if values["result"] else None
     return Task(**values)
+
+
+def _without_persons(viewer: Viewer, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the texts of a task without natural persons: who introduces is told to those who may read names alone."""
+    hidden = "有引荐人，姓名须由经办机构查看" if values["who"] else ""
+    return {
+        "who": values["who"] if values["is_customer"] else hidden,
+        "script": readable(viewer, values["script"]),
+        "why_now": readable(viewer, values["why_now"]),
+    }
 
 
 def _conditions(filters: TaskFilter) -> list[sa.ColumnElement[bool]]:

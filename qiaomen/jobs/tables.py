@@ -21,7 +21,7 @@ from qiaomen import (
     supply,
     tags,
 )
-from qiaomen.vocab import Table
+from qiaomen.vocab import Column, Table
 
 OWNERS: Final = (
     bank,
@@ -62,7 +62,8 @@ def data_model_page(tables: Iterable[Table]) -> str:
         "",
         "Every table of the lake, as declared in `<folder>/tables.py`. `*_cny` is yuan rounded to fen; dates are business",
         "dates in Asia/Shanghai. Loaded tables hold one row per source record and end with the columns that say where the",
-        "row came from. Classes: general, sensitive, important, core (银行保险机构数据安全管理办法).",
+        "row came from. Kind, class (银行保险机构数据安全管理办法: 核心, 重要, 敏感, 其他一般) and level (JR/T 0197, 1-5) stand in",
+        "`catalog/data/data_columns.csv` and `data_kinds.csv`; who reads which kind in clear: [access.md](access.md).",
         "",
     ]
     for table in tables:
@@ -73,10 +74,17 @@ def data_model_page(tables: Iterable[Table]) -> str:
             f"{table.doc} Owner: `{table.owner}`; {origin}; key: {', '.join(table.key)}.",
             "",
         ]
-        lines += ["| column | type | class | meaning |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| `{column.name}` | {column.type} | {column.data_class} | {column.doc.replace('|', '/')} |"
-            for column in table.columns
+            "| column | type | kind | class | level | meaning |",
+            "| --- | --- | --- | --- | --- | --- |",
         ]
+        lines += [_line(table, column) for column in table.columns]
         lines.append("")
     return "\n".join(lines)
+
+
+def _line(table: Table, column: Column) -> str:
+    kind = bank.kind_of(table.name, column.name)
+    row = bank.data_kinds()[kind]
+    label = bank.CLASS_LABELS[row.data_class.value]
+    return f"| `{column.name}` | {column.type} | {kind.value} | {label} | {row.level} | {column.doc.replace('|', '/')} |"

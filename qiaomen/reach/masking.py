@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from qiaomen.bank import Viewer, referral_name, scope_of
+from qiaomen.bank import DataKind, Viewer, blanked_text, masked_text, reads, referral_name, scope_of
 from qiaomen.reach.paths import Hop, Path, PathNode, from_record, to_record
 from qiaomen.reach.tables import INTRODUCTIONS
 from qiaomen.reach.wording import Wording, word_path
 
-Concealment = Callable[[int], str | None]
-"""Gives the words to show instead of a customer's name, or ``None`` where the viewer may see it."""
+
+@dataclass(frozen=True, slots=True)
+class Concealment:
+    """Gives the words to show instead of a customer's name, or ``None`` where the viewer may see it.
+
+    ``persons`` and ``amounts`` tell whether names of natural persons and amounts are masked too.
+    """
+
+    customer: Callable[[int], str | None]
+    persons: bool = False
+    amounts: bool = False
+
+    def __call__(self, company_id: int) -> str | None:
+        """Return what to show instead of a company's name."""
+        return self.customer(company_id)
 
 
 def concealment(viewer: Viewer, customers: pa.Table, institution_names: Mapping[str, str]) -> Concealment:
@@ -30,7 +43,11 @@ def concealment(viewer: Viewer, customers: pa.Table, institution_names: Mapping[
         institution = kept[company_id][0]
         return referral_name(institution_names.get(institution) if institution else None)
 
-    return conceal
+    return Concealment(
+        conceal,
+        persons=not reads(viewer, DataKind.PERSON),
+        amounts=not reads(viewer, DataKind.AMOUNT),
+    )
 
 
 def conceal_path(path: Path, conceal: Concealment) -> Path:
@@ -40,6 +57,11 @@ def conceal_path(path: Path, conceal: Concealment) -> Path:
     tell who the customer is. The company that the path starts from is the viewer's own question and stays.
     """
     hops = tuple(_conceal_hop(hop, path.company_id, conceal) for hop in path.hops)
+    if conceal.persons:
+        names = {node.name for node in path.nodes() if node.type == "person"}
+        hops = tuple(_without_persons(hop, names) for hop in hops)
+    if conceal.amounts:
+        hops = tuple(replace(hop, amount_cny=None) for hop in hops)
     hidden = bool(hops) and hops[-1].end.hidden
     return replace(path, hops=hops, customer_id=None if hidden else path.customer_id)
 
@@ -86,6 +108,19 @@ def _conceal_hop(hop: Hop, start: int, conceal: Concealment) -> Hop:
         proven=hop.proven,
         confidence=hop.confidence,
     )
+
+
+def _without_persons(hop: Hop, names: Collection[str]) -> Hop:
+    return replace(
+        hop,
+        start=_unnamed(hop.start),
+        end=_unnamed(hop.end),
+        evidence=tuple(blanked_text(text, names) for text in hop.evidence),
+    )
+
+
+def _unnamed(node: PathNode) -> PathNode:
+    return replace(node, name=masked_text(node.name) or "") if node.type == "person" else node
 
 
 def _conceal_node(node: PathNode, start: int, conceal: Concealment) -> PathNode:

@@ -33,6 +33,7 @@ from qiaomen.reports.model import (
 )
 from qiaomen.reports.profile import company_profile, find_company, subject_of
 from qiaomen.reports.reads import FileReads, HeldReads, ProfileReads
+from qiaomen.reports.redaction import persons_named
 from qiaomen.reports.search import Hit, build_search_index, search_companies
 from qiaomen.reports.words import Words, load_words, money
 
@@ -67,6 +68,7 @@ __all__ = [
     "inside_tags",
     "load_words",
     "money",
+    "persons_named",
     "safe_text",
     "search_companies",
     "seen_index",

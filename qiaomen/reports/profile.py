@@ -21,13 +21,13 @@ from qiaomen.reports import contacts, sections, trades, ways
 from qiaomen.reports.hiding import IN_BANK
 from qiaomen.reports.model import CompanyChoice, CompanyProfile, CustomerHead, Head, Light, Line
 from qiaomen.reports.reads import ProfileReads
+from qiaomen.reports.redaction import redacted
 from qiaomen.reports.search import search_companies
 from qiaomen.reports.words import Words, day, joined, money
 from qiaomen.scoring import TIERS
 from qiaomen.vocab import TIER_LABELS, NotFound, check_uscc, normalise_code
 
 NOTICE: Final = "仅用于营销排序，不作授信审批依据；失信与风险信息以来源公示为准"
-
 _DEAD: Final = ("注销", "吊销", "撤销", "清算")
 
 
@@ -118,7 +118,7 @@ def company_profile(
         names = "、".join(f"{choice.name}（{choice.company_id}）" for choice in choices[:5])
         raise NotFound(f"“{key}”对应 {len(choices)} 家企业：{names}", remedy="改用企业编号或统一社会信用代码")
     subject = subject_of(viewer, reads, choices[0].company_id, words)
-    return profile_of(subject, connection)
+    return redacted(subject, profile_of(subject, connection))
 
 
 def subject_of(viewer: Viewer, reads: ProfileReads, company_id: int, words: Words) -> Subject:

@@ -338,7 +338,8 @@ def _contacts(subject: Subject) -> list[Line]:
     if subject.customer is not None and not subject.in_scope:
         return []
     lines = []
-    for row in subject.reads.rows(OUTCOMES, "company_id", subject.company_id):
+    for raw in subject.reads.rows(OUTCOMES, "company_id", subject.company_id):
+        row = raw | {"amount_cny": mask_row(subject.viewer, OUTCOMES, raw)["amount_cny"]}
         result = {True: "有响应", False: "未响应"}.get(row["responded"], "结果未登记")
         words = joined(
             row["channel"], subject.words.product(row["product"]), result, money(row["amount_cny"]), by="，"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from qiaomen.bank import DataKind, reads
 from qiaomen.registry import COMPANIES
 from qiaomen.reports.model import Coverage, Trade
 from qiaomen.supply import SUPPLY_PAIRS, SUPPLY_TOTALS
@@ -20,11 +21,12 @@ def partners(subject: Subject, side: Literal["supplier", "buyer"]) -> tuple[Trad
     share = "share_of_purchases" if side == "supplier" else "share_of_sales"
     rows = subject.reads.rows(SUPPLY_PAIRS, own, subject.company_id)
     rows.sort(key=lambda row: (-(row["amount_cny"] or 0.0), row[f"{side}_id"]))
+    seen = reads(subject.viewer, DataKind.AMOUNT)
     return tuple(
         Trade(
             company_id=row[f"{side}_id"],
             name=name_of(subject, row[f"{side}_id"]),
-            amount_cny=row["amount_cny"],
+            amount_cny=row["amount_cny"] if seen else None,
             count=row["count"],
             share=row[share],
             rank=row[f"rank_of_{side}"],
@@ -43,7 +45,7 @@ def coverage(subject: Subject) -> tuple[Coverage, ...]:
     return tuple(
         Coverage(
             side=row["side"],
-            known_cny=row["known_cny"],
+            known_cny=row["known_cny"] if reads(subject.viewer, DataKind.AMOUNT) else None,
             coverage=row["coverage"],
             counterparties=row["counterparties"],
             judged=row["judged"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -9,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qiaomen.bank import (
+    CLEAR,
+    POLICY,
     Action,
+    DataKind,
     Scope,
     Viewer,
+    access_tables,
+    blanked_text,
     customer_name,
+    kind_of,
     mask,
     mask_row,
     may,
@@ -22,7 +30,8 @@ from qiaomen.bank import (
     scope_institutions,
     scope_of,
 )
-from qiaomen.vocab import Column, DataClass, NotAllowed, NotFound, Role, Table
+from qiaomen.customers import CUSTOMER_RECORDS, DEALINGS
+from qiaomen.vocab import NotAllowed, NotFound, Role
 
 
 def viewer(*roles: Role, **more: object) -> Viewer:
@@ -118,27 +127,60 @@ def test_a_customer_out_of_scope_is_a_referral() -> None:
     assert "甲公司" not in customer_name(ADMINISTRATOR, "甲公司", **where | {"institution_name": None})
 
 
-TABLE = Table(
-    "t",
-    "bank",
-    "t",
-    (
-        Column("name", "string", "n"),
-        Column("phone", "string", "p", DataClass.SENSITIVE),
-        Column("balance_cny", "float64", "b", DataClass.SENSITIVE),
-        Column("secret", "string", "s", DataClass.CORE),
-    ),
-    ("name",),
+ROW = {
+    "customer_no": "C1",
+    "name": "甲公司",
+    "phone": "13812345678",
+    "contact": "王小明",
+    "institution_code": "S1",
+}
+DEALING = {"customer_no": "C1", "balance_cny": 1.0, "kind": "loan"}
+
+
+def test_kinds_not_in_clear_are_masked() -> None:
+    data = pa.table({name: [value] for name, value in ROW.items()})
+    assert mask(MANAGER, CUSTOMER_RECORDS, data).equals(data)
+    assert mask_row(MANAGER, CUSTOMER_RECORDS, ROW) == ROW
+    hidden = ROW | {"phone": "138****5678", "contact": "王**"}
+    assert mask(ANALYST, CUSTOMER_RECORDS, data).to_pylist() == [hidden]
+    assert mask_row(ANALYST, CUSTOMER_RECORDS, ROW) == hidden
+    assert mask_row(ANALYST, DEALINGS, DEALING)["balance_cny"] == 1.0
+    assert mask_row(ADMINISTRATOR, DEALINGS, DEALING)["balance_cny"] is None
+    assert mask_row(ADMINISTRATOR, CUSTOMER_RECORDS, ROW)["customer_no"] == "C*"
+    assert mask_row(viewer(Role.INTEGRATOR), DEALINGS, DEALING) == DEALING | {"balance_cny": None}
+    assert mask_row(NOBODY, DEALINGS, DEALING)["kind"] != "loan"
+    both = viewer(Role.MANAGER, Role.ANALYST, whole_bank=True)
+    assert mask_row(both, CUSTOMER_RECORDS, ROW) == hidden
+
+
+def test_a_credential_and_an_unclassified_column_are_read_by_nobody() -> None:
+    assert all(DataKind.CREDENTIAL not in kinds for kinds in CLEAR.values())
+    assert kind_of("customers", "just_added") is DataKind.CREDENTIAL
+    assert set(CLEAR) == set(Role) == set(POLICY)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("电话13812345678。", "电话138****5678。"),
+        ("座机 021-55550000 转 2", "座机 021*****0000 转 2"),
+        ("写信给 wang@example.com", "写信给 wan*********.com"),
+        ("身份证 310115199001011234", "身份证 310***********1234"),
+        ("代码 91310115MA1FW00005", "代码 91310115MA1FW00005"),
+        ("金额 12000000 元，编号 310115999999991234", "金额 12000000 元，编号 310115999999991234"),
+        ("董事王海峰与王海", "董事王**与王*"),
+    ],
 )
-ROW = {"name": "甲公司", "phone": "13812345678", "balance_cny": 1.0, "secret": "密"}
+def test_texts_are_blanked(text: str, shown: str) -> None:
+    assert blanked_text(text, ["王海", "王海峰", "王"]) == shown
 
 
-def test_classes_not_in_clear_are_masked() -> None:
-    data = pa.Table.from_pylist([ROW, ROW | {"phone": None}], schema=TABLE.schema)
-    assert mask(MANAGER, TABLE, data).equals(data)
-    assert mask_row(MANAGER, TABLE, ROW) == ROW
-    hidden = mask(ADMINISTRATOR, TABLE, data).to_pylist()
-    assert hidden[0] == {"name": "甲公司", "phone": "138****5678", "balance_cny": None, "secret": "密*"}
-    assert hidden[1]["phone"] is None
-    assert mask_row(ADMINISTRATOR, TABLE, ROW) == hidden[0]
-    assert mask_row(ANALYST, TABLE, ROW) == ROW | {"secret": "密*"}
+@given(st.text(max_size=40), st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True), st.text(max_size=40))
+def test_no_telephone_stands_in_a_blanked_text(before: str, number: str, after: str) -> None:
+    text = f"{before} {number} {after}"
+    assert number not in blanked_text(text) or text.count(number) > 1
+
+
+def test_the_page_says_what_the_policy_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text(encoding="utf-8")
+    assert page.partition("<!-- generated -->\n\n")[2] == access_tables(), "run scripts/access_page.py"

@@ -171,6 +171,20 @@ ROUTES: dict[str, Route] = {
             Case("/companies/999", like(STAFF, 404)),
         )
     ),
+    "POST /companies/{company_id}/opt-outs": Route(
+        (
+            Case(
+                "/companies/999/opt-outs",
+                NOT_FOUND | {"administrator": 403},
+                {"position": 0, "generation": 2, "reason": "x"},
+            ),
+        )
+    ),
+    "POST /companies/{company_id}/opt-outs/{opt_out_id}/withdraw": Route(
+        (Case("/companies/1/opt-outs/999/withdraw", like(LISTS, 404), {"reason": "x"}),)
+    ),
+    "GET /audit": get("/audit", answers=dict.fromkeys(ROLES, 403) | {"administrator": 200}),
+    "POST /audit/check": Route(why="checks the log, its role is that of GET /audit; tests/web/test_audit.py"),
     "GET /chains": get("/chains", answers=STAFF),
     "GET /chains/{code}": Route(
         (

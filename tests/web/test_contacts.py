@@ -14,7 +14,7 @@ from qiaomen.customers import CONTACTS, CUSTOMERS
 from qiaomen.reports import FileReads, company_profile
 from qiaomen.web import create_app
 
-ANALYST, ADMINISTRATOR = "e0001", "e0002"
+BRANCH, ADMINISTRATOR = "e0003", "e0002"
 PHONE, PERSON, OTHER = "13800138000", "周全信", "021-55550000"
 
 
@@ -56,13 +56,13 @@ def surfaces(browser: Browser) -> str:
 
 
 def test_each_contact_says_where_it_is_from(app: FastAPI, enter: Enter) -> None:
-    page = enter(ANALYST).get("/companies/1").text
+    page = enter(BRANCH).get("/companies/1").text
     for words in (PHONE, PERSON, "财务总监", "取得个人的同意", "其他已经合法公开", "2026"):
         assert words in page, words
 
 
 def test_a_refusal_hides_number_and_person_everywhere(app: FastAPI, city: City, enter: Enter) -> None:
-    browser = enter(ANALYST)
+    browser = enter(BRANCH)
     assert PHONE in surfaces(browser)
     form = {"position": 0, "generation": number(city), "reason": "不愿接听"}
     answer = browser.post("/companies/1/opt-outs", form)
@@ -80,7 +80,7 @@ def test_a_refusal_hides_number_and_person_everywhere(app: FastAPI, city: City, 
 
 
 def test_a_refusal_is_lifted_with_a_reason(app: FastAPI, city: City, enter: Enter) -> None:
-    browser = enter(ANALYST)
+    browser = enter(BRANCH)
     browser.post("/companies/1/opt-outs", {"position": 0, "generation": number(city)})
     for opt_out in (1, 2):
         answer = browser.post(f"/companies/1/opt-outs/{opt_out}/withdraw", {"reason": "本人同意"})
@@ -89,7 +89,7 @@ def test_a_refusal_is_lifted_with_a_reason(app: FastAPI, city: City, enter: Ente
 
 
 def test_a_stale_or_foreign_form_changes_nothing(app: FastAPI, city: City, enter: Enter) -> None:
-    browser = enter(ANALYST)
+    browser = enter(BRANCH)
     held = {"position": 0, "generation": number(city)}
     assert browser.post("/companies/1/opt-outs", held | {"generation": 0}).status_code == 409
     assert browser.post("/companies/1/opt-outs", held | {"position": 99}).status_code == 404
@@ -104,7 +104,7 @@ def test_contacts_of_another_managers_customer_stay_hidden(app: FastAPI, city: C
     keepers = {row["company_id"]: row["manager_no"] for row in snapshot.arrow(CUSTOMERS).to_pylist()}
     managers = [login for login in city.passwords if login.startswith("e00")]
     for login in managers:
-        if login.upper() == keepers[5] or login in (ANALYST, ADMINISTRATOR):
+        if login.upper() == keepers[5] or login in (BRANCH, ADMINISTRATOR):
             continue
         browser = enter(login)
         profile = browser.get("/api/v1/companies/5")

@@ -16,6 +16,7 @@ import small_city_rows as base
 from small_city import City
 
 from qiaomen.bank import INSTITUTION_RECORDS, STAFF_RECORDS
+from qiaomen.customers import DEALINGS
 
 UNITS = (
     ("H00", "示范银行总行", "head_office", None, "31"),
@@ -107,6 +108,12 @@ def customers() -> list[dict[str, Any]]:
     ]
 
 
+# Amounts that stand nowhere else.
+LOAN = 7_654_321.0
+TRADE = 3_456_789.0
+PLANTED = "联系人王海峰，电话 13812345678，邮箱 wang@example.com，身份证 310115199001011234"
+
+
 def opportunities() -> list[dict[str, Any]]:
     shape = base.opportunities()[1]
     flows = [
@@ -122,7 +129,10 @@ def opportunities() -> list[dict[str, Any]]:
         }
         for n in KEEPERS
     ]
-    return base.opportunities() + flows
+    public = [
+        row | {"evidence": f"{PLANTED}｜{row['evidence'].partition('｜')[2]}"} for row in base.opportunities()
+    ]
+    return public + flows
 
 
 def memberships() -> list[dict[str, Any]]:
@@ -183,12 +193,33 @@ def records() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return listed, matches
 
 
+def pairs() -> list[dict[str, Any]]:
+    return [row | {"amount_cny": TRADE} for row in base.pairs()]
+
+
 def build(root: Path) -> City:
     """Build the city with these rows in place of the small city's."""
     patch = pytest.MonkeyPatch()
-    for make in (institutions, staff, customers, opportunities, memberships, leads, allocations, records):
+    for make in (
+        institutions,
+        staff,
+        customers,
+        opportunities,
+        memberships,
+        leads,
+        allocations,
+        records,
+        pairs,
+    ):
         patch.setattr(small_city, make.__name__, make)
     try:
-        return small_city.build_city(root)
+        city = small_city.build_city(root)
     finally:
         patch.undo()
+    with city.workspace.lake.stage() as stage:
+        loans = stage.arrow(DEALINGS)
+        amounts = pa.array([LOAN] * loans.num_rows, pa.float64())
+        at = loans.column_names.index("amount_cny")
+        stage.write(DEALINGS, loans.set_column(at, loans.schema.field(at), amounts))
+        stage.publish(dict(stage.note))
+    return city

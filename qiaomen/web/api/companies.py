@@ -209,6 +209,6 @@ def opportunities(
             signals=list(row.signals),
             evidence=row.evidence,
         )
-        for row in opportunity_rows(visit.reading, visit.labels, part)
+        for row in opportunity_rows(visit, part)
     ]
     return OpportunityPage(count=rows.num_rows, items=items)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
-from qiaomen.bank import Action
+from qiaomen.bank import Action, Viewer, mask_row
 from qiaomen.customers import (
     CUSTOMER_MATCHES,
     CUSTOMER_RECORDS,
@@ -42,6 +42,8 @@ FACTS: Final = (
     ("capital_text", "注册资本", "capital_cny"),
     ("industry_name", "行业", "industry_name"),
 )
+
+PERSONAL: Final = frozenset({"legal_representative"})
 
 router = APIRouter()
 
@@ -93,7 +95,9 @@ def plain(value: Any) -> str:
     return formats.money(value) if isinstance(value, float) else str(value)
 
 
-def comparisons(record: Mapping[str, Any], company: Mapping[str, Any]) -> tuple[Comparison, ...]:
+def comparisons(
+    viewer: Viewer, record: Mapping[str, Any], company: Mapping[str, Any]
+) -> tuple[Comparison, ...]:
     """Lay the facts of a row beside those of a company; facts that neither side has are left out."""
     found = []
     for ours_name, label, theirs_name in FACTS:
@@ -104,6 +108,10 @@ def comparisons(record: Mapping[str, Any], company: Mapping[str, Any]) -> tuple[
         if ours_name == "phone":
             # Whether they agree is all that the decision needs; somebody may have refused to be called there.
             ours, theirs = mask_contact(ours), mask_contact(theirs)
+        elif ours:
+            ours = plain(mask_row(viewer, CUSTOMER_RECORDS, {ours_name: ours})[ours_name])
+        if ours_name != "phone" and theirs and theirs_name in PERSONAL:
+            theirs = plain(mask_row(viewer, COMPANIES, {theirs_name: theirs})[theirs_name])
         found.append(Comparison(label, ours or "—", theirs or "—", same))
     return tuple(found)
 
@@ -122,7 +130,7 @@ def match_row(visit: Visit, row: Record, decided: Mapping[tuple[str, str], Recor
     for item in json.loads(row["candidates"] or "[]")[:CANDIDATES]:
         company = companies.first(item["company_id"])
         if company:
-            facts = comparisons(record, company)
+            facts = comparisons(visit.viewer, record, company)
             share = formats.percent(item.get("probability"), 0)
             candidates.append(Candidate(item["company_id"], company["name"] or "", share, facts))
     choice = decided.get((row["source"], row["record_key"]))

@@ -16,8 +16,9 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from qiaomen.bank import Action
+from qiaomen.bank import Action, DataKind, readable, reads
 from qiaomen.opportunities import OPPORTUNITIES, OPPORTUNITY_SIGNALS
+from qiaomen.reports import persons_named
 from qiaomen.vocab import GRADE_LABELS, POLARITY_LABELS, SIGNAL_LABELS
 from qiaomen.web import formats
 from qiaomen.web.cells import (
@@ -165,8 +166,10 @@ def newest_first(reading: Reading) -> pa.Table:
     )
 
 
-def opportunity_rows(reading: Reading, labels: Labels, rows: list[Record]) -> list[OpportunityRow]:
-    """Build the records of a page of opportunities."""
+def opportunity_rows(visit: Visit, rows: list[Record]) -> list[OpportunityRow]:
+    """Build the records of a page of opportunities as the viewer may read them."""
+    reading, labels, viewer = visit.reading, visit.labels, visit.viewer
+    clear = reads(viewer, DataKind.TEXT)
     by_number = {
         item.company_id: item
         for item in firms(reading, labels, dict.fromkeys(row["company_id"] for row in rows))
@@ -177,6 +180,7 @@ def opportunity_rows(reading: Reading, labels: Labels, rows: list[Record]) -> li
         owner = by_number.get(row["company_id"])
         if owner is None:
             continue
+        names = set() if clear else persons_named(reading, owner.company_id)
         found.append(
             OpportunityRow(
                 opportunity_id=row["opportunity_id"],
@@ -184,7 +188,7 @@ def opportunity_rows(reading: Reading, labels: Labels, rows: list[Record]) -> li
                 company=owner.name,
                 is_customer=owner.is_customer,
                 kind=labels.kind(row["kind"]),
-                title=row["title"] or "",
+                title=readable(viewer, row["title"], names),
                 published_on=row["published_on"],
                 expires_on=row["expires_on"],
                 amount_cny=row["amount_cny"],
@@ -194,7 +198,7 @@ def opportunity_rows(reading: Reading, labels: Labels, rows: list[Record]) -> li
                 polarity=row["polarity"] or "",
                 signals=tuple(item["signal"] for item in signals.rows(row["opportunity_id"])),
                 region=labels.region(row["region_code"]),
-                evidence=row["evidence"] or "",
+                evidence=readable(viewer, row["evidence"], names),
             )
         )
     return found
@@ -322,7 +326,7 @@ def opportunity_view(visit: Visit, filters: Filters) -> OpportunityView:
     reading, labels = visit.reading, visit.labels
     rows = selected(reading, filters)
     page = Page(filters.page, PAGE_SIZE, rows.num_rows, "/opportunities", filters.pairs())
-    shown = opportunity_rows(reading, labels, rows.slice(page.start, PAGE_SIZE).to_pylist())
+    shown = opportunity_rows(visit, rows.slice(page.start, PAGE_SIZE).to_pylist())
     periods = tuple(
         Option(str(days), text, link(filters, days=days), filters.days == days) for days, text in PERIODS
     )
