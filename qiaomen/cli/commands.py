@@ -271,10 +271,64 @@ def work(
     once: Annotated[bool, typer.Option("--once", help="做完现有工作就退出")] = False,
     beside: Annotated[int | None, typer.Option("--beside", hidden=True, help="随该父进程结束")] = None,
 ) -> None:
-    """执行页面排入的作业，发出待发消息，回收超时任务。"""
+    """执行页面排入的作业与设置中声明的定时作业，发出待发消息，回收超时任务。"""
     from qiaomen.jobs import work_forever
 
     work_forever(workspace_of_command(), once=once, beside=beside)
+
+
+@app.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(help="备份文件；已存在则拒绝")],
+    as_json: Json = False,
+) -> None:
+    """备份工作区：设置、目录覆盖、最新一代数据、数据库全部行；系统运行中也可执行。"""
+    from qiaomen.cli.keeping import show_backup
+
+    show_backup(workspace_of_command(), file, as_json)
+
+
+@app.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="备份文件")],
+    database: Annotated[
+        str | None, typer.Option("--database", metavar="URL", help="恢复到这个数据库；默认取备份中的设置")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="替换非空的工作区与数据库；原工作区改名保留，原库的表会被删除")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """从备份恢复到 --workspace 指定的目录；全部核对无误后才生效。"""
+    from qiaomen.cli.keeping import show_restore
+
+    show_restore(root_of_command(), file, database, force, as_json)
+
+
+@app.command("upgrade")
+def upgrade(
+    file: Annotated[
+        Path | None,
+        typer.Option("--backup", metavar="FILE", help="升级前的备份文件；默认在工作区 backups/ 下"),
+    ] = None,
+    without: Annotated[bool, typer.Option("--no-backup", help="不备份（已另行备份）")] = False,
+    as_json: Json = False,
+) -> None:
+    """把数据库升级到本程序的版本，升级前先备份；不能降级。"""
+    from qiaomen.cli.keeping import show_upgrade
+
+    show_upgrade(workspace_of_command(), file, without, as_json)
+
+
+@app.command("hashes")
+def hashes(
+    results: Annotated[bool, typer.Option("--results", help="只比较结果：不含日志、时间与随机编号")] = False,
+    as_json: Json = False,
+) -> None:
+    """列出每张表内容的哈希，用于核对两个工作区是否一致。"""
+    from qiaomen.cli.keeping import show_hashes
+
+    show_hashes(workspace_of_command(), results, as_json)
 
 
 @app.command("demo")

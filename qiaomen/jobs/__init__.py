@@ -25,6 +25,7 @@ from qiaomen.jobs.retaining import retention_of
 from qiaomen.jobs.run_record import ask_run
 from qiaomen.jobs.running import RUN_STEPS, RunReport, last_report, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
+from qiaomen.jobs.upgrading import UpgradeReport, upgrade, usual_backup
 from qiaomen.jobs.viewing import command_line_viewer, note_look
 from qiaomen.jobs.working import work_forever
 from qiaomen.jobs.workspace import Workspace, init_workspace
@@ -39,6 +40,7 @@ __all__ = [
     "Observer",
     "RunReport",
     "Selection",
+    "UpgradeReport",
     "Workspace",
     "apply_customer_list",
     "ask_run",
@@ -67,5 +69,7 @@ __all__ = [
     "silent",
     "try_customer_list",
     "undo_customer_list",
+    "upgrade",
+    "usual_backup",
     "work_forever",
 ]

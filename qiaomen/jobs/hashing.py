@@ -2,13 +2,15 @@
 
 ``full_hashes`` leaves out nothing that a backup keeps. ``result_hashes`` compares the results of work that was stopped
 and finished with those of work that was not: it leaves out what tells of the attempts, not of the results (``LOGS``,
-``MARKS``), and replaces numbers that the database issues by their order, since a stopped transaction uses numbers up.
+``MARKS``), and replaces numbers that the database issues by the key of the row, since a stopped transaction uses numbers
+up and two databases hand them out in different orders.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -47,6 +49,10 @@ MARKS: Final[Mapping[str, frozenset[str]]] = {
 REPEATING: Final = frozenset({LOADS.name})
 # Numbers in JSON that name a row: key to table.
 JSON_NUMBERS: Final = {"task_id": "tasks"}
+# Columns that name rows of another table though no foreign key says so.
+REFERENCES: Final[Mapping[str, Mapping[str, str | None]]] = {
+    "feed_items": {"subscription_id": "subscriptions"}
+}
 # Text in which the number of a task stands between colons.
 TEXT_NUMBERS: Final = frozenset({("outbox", "key"), ("outbox", "order_key")})
 
@@ -82,10 +88,10 @@ def result_hashes(workspace: Workspace) -> Hashes:
     found = {f"lake {name}": table_digest(_results(snapshot, name)) for name in snapshot.names}
     found |= {f"arrays {name}": arrays_digest(snapshot.arrays(name)) for name in snapshot.array_names}
     with consistently_reading(workspace.sql) as connection:
-        orders = _orders(connection)
+        names = _names(connection)
         for table in stored_tables(connection):
             if table.name not in UNKEPT | LOGS:
-                found[f"sql {table.name}"] = lines_digest(_result_lines(connection, table, orders))
+                found[f"sql {table.name}"] = lines_digest(_result_lines(connection, table, names))
     return found
 
 
@@ -103,13 +109,21 @@ def _marks(name: str) -> frozenset[str]:
     return MARKS[""] | MARKS.get(name, frozenset())
 
 
-def _orders(connection: Connection) -> dict[str, dict[int, int]]:
-    """Return the order of the rows of each table whose numbers the database issues."""
-    orders: dict[str, dict[int, int]] = {}
-    for name, column in _issued().items():
-        numbers = connection.execute(sa.select(column).order_by(column)).scalars()
-        orders[name] = {number: place for place, number in enumerate(numbers)}
-    return orders
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What stands for the numbers that the database issued: table to number to the row's own key (or its place)."""
+
+    by_table: Mapping[str, Mapping[int, Any]]
+    tasks_in_text: Mapping[str, str]
+
+
+def _names(connection: Connection) -> _Names:
+    names: dict[str, dict[int, Any]] = {}
+    for table, number in _issued().items():
+        own = next((column for column in METADATA.tables[table].columns if column.unique), number)
+        rows = connection.execute(sa.select(number, own).order_by(number)).all()
+        names[table] = {row[0]: place if own is number else row[1] for place, row in enumerate(rows)}
+    return _Names(names, {str(number): str(key) for number, key in names["tasks"].items()})
 
 
 def _issued() -> dict[str, sa.Column[Any]]:
@@ -121,56 +135,55 @@ def _issued() -> dict[str, sa.Column[Any]]:
     }
 
 
-def _numbering(table: str) -> dict[str, str]:
-    """Return the columns of a table that hold issued numbers, each with the table whose rows they name."""
+def _numbering(table: str) -> dict[str, str | None]:
+    """Return the columns of a table that hold issued numbers, each with the table whose rows they name.
+
+    The numbers of the table's own rows name nothing else (None) and are left out.
+    """
     issued = {(column.table.name, column.name): name for name, column in _issued().items()}
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for column in METADATA.tables[table].columns if table in METADATA.tables else ():
         if (table, column.name) in issued:
-            found[column.name] = table
+            found[column.name] = None
         for key in column.foreign_keys:
             target = issued.get((key.column.table.name, key.column.name))
             if target is not None:
                 found[column.name] = target
-    # Named by their tables, though no foreign key says so.
-    if table == "feed_items":
-        found["subscription_id"] = "subscriptions"
-    return found
+    return {**found, **REFERENCES.get(table, {})}
 
 
-def _result_lines(
-    connection: Connection, table: StoredTable, orders: Mapping[str, Mapping[int, int]]
-) -> Iterator[str]:
+def _result_lines(connection: Connection, table: StoredTable, names: _Names) -> Iterator[str]:
     numbering, marks = _numbering(table.name), _marks(table.name)
-    kept = [position for position, column in enumerate(table.columns) if column.name not in marks]
+    left_out = marks | {column for column, target in numbering.items() if target is None}
+    kept = [position for position, column in enumerate(table.columns) if column.name not in left_out]
     for row in read_rows(connection, table):
         values = []
         for position in kept:
             column, value = table.columns[position], row[position]
-            if column.name in numbering:
-                value = orders[numbering[column.name]].get(value, value)
+            target = numbering.get(column.name)
+            if target is not None:
+                value = names.by_table[target].get(value, value)
             elif column.kind == "json":
-                value = _renumbered(value, orders)
+                value = _renamed_json(value, names)
             elif (table.name, column.name) in TEXT_NUMBERS:
-                value = _renumbered_text(value, orders)
+                value = _renamed_text(value, names)
             values.append(value)
         yield _line(values)
 
 
-def _renumbered_text(value: str | None, orders: Mapping[str, Mapping[int, int]]) -> str | None:
+def _renamed_text(value: str | None, names: _Names) -> str | None:
     """Replace the number of a task that is a part of a text with colons."""
     if value is None:
         return None
-    tasks = {str(number): str(place) for number, place in orders["tasks"].items()}
-    return ":".join(tasks.get(part, part) for part in value.split(":"))
+    return ":".join(names.tasks_in_text.get(part, part) for part in value.split(":"))
 
 
-def _renumbered(value: str | None, orders: Mapping[str, Mapping[int, int]]) -> Any:
+def _renamed_json(value: str | None, names: _Names) -> Any:
     parsed = None if value is None else json.loads(value)
     if isinstance(parsed, dict):
-        for key, name in JSON_NUMBERS.items():
+        for key, table in JSON_NUMBERS.items():
             if key in parsed:
-                parsed[key] = orders[name].get(parsed[key], parsed[key])
+                parsed[key] = names.by_table[table].get(parsed[key], parsed[key])
     return parsed
 
 

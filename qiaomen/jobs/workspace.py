@@ -78,11 +78,18 @@ class Workspace:
 
     @cached_property
     def sql(self) -> sa.Engine:
-        """The operational store, brought to the newest schema."""
-        from qiaomen.store import migrate
+        """The operational store, at the version of this program.
+
+        A new store gets its tables. One of an earlier version is upgraded where it is a file (which is copied first);
+        a PostgreSQL may serve other processes, so that it has to be asked for (``Unavailable``).
+        """
+        from qiaomen.store import migrate, need_schema
 
         engine = self.open_database()
-        migrate(engine)
+        if engine.dialect.name == "sqlite":
+            migrate(engine)
+        else:
+            need_schema(engine)
         return engine
 
     def open_database(self) -> sa.Engine:

@@ -5,7 +5,14 @@ from qiaomen.store.archive import ArchiveWriter, unpack_archive
 from qiaomen.store.digests import arrays_digest, lines_digest, table_digest
 from qiaomen.store.engine import Engine
 from qiaomen.store.lake import Arrays, Lake, Snapshot, Stage
-from qiaomen.store.migrating import differences, drop_stored, make_schema, migrate, write_revision
+from qiaomen.store.migrating import (
+    differences,
+    drop_stored,
+    make_schema,
+    migrate,
+    need_schema,
+    write_revision,
+)
 from qiaomen.store.migrating import head as newest_schema
 from qiaomen.store.migrating import version_of as schema_of
 from qiaomen.store.rows import insert_missing
@@ -46,6 +53,7 @@ __all__ = [
     "lines_digest",
     "make_schema",
     "migrate",
+    "need_schema",
     "newest_schema",
     "open_sql",
     "outbox",

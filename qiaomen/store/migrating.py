@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.store.sql import is_postgres, reading, writing
+from qiaomen.store.disk import disk_errors, sync_file, sync_folder
+from qiaomen.store.sql import file_of, is_postgres, reading, writing
 from qiaomen.vocab import Unavailable
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -32,6 +35,8 @@ def version_of(connection: Connection) -> str | None:
 def migrate(sql: sa.Engine) -> str:
     """Upgrade the store to ``head`` in one transaction and return the version; cheap where it is there already.
 
+    A SQLite store of an earlier version is copied first, to a file named after that version.
+
     ``Unavailable`` where the store is newer than the program.
     """
     newest = head()
@@ -48,11 +53,47 @@ def migrate(sql: sa.Engine) -> str:
                 where=sql.url.render_as_string(hide_password=True),
                 remedy="升级程序后再打开",
             )
+        if found is not None and found != newest:
+            _keep_copy(sql, found)
         if found != newest:
             from alembic import command
 
             command.upgrade(_config(connection), "head")
     return newest
+
+
+def need_schema(sql: sa.Engine) -> None:
+    """Give a new store its tables; ``Unavailable`` for one of another version, which this does not touch."""
+    with reading(sql) as connection:
+        found = version_of(connection)
+    if found is not None and found < head():
+        raise Unavailable(
+            f"数据库版本（{found}）比程序（{head()}）旧",
+            where=sql.url.render_as_string(hide_password=True),
+            remedy="停下全部进程，执行 qiaomen upgrade（会先备份），再启动",
+        )
+    migrate(sql)
+
+
+def _keep_copy(sql: sa.Engine, version: str) -> None:
+    """Copy the file of a SQLite store beside it before it is upgraded; the caller holds its lock and has written nothing."""
+    file = file_of(sql)
+    if file is None:
+        return
+    copy = file.with_name(f"{file.name}.{version}")
+    draft = copy.with_name(f"{copy.name}.part")
+    with disk_errors(copy):
+        draft.unlink(missing_ok=True)
+        try:
+            with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(draft)) as target:
+                source.backup(target)
+        except sqlite3.Error as error:
+            draft.unlink(missing_ok=True)
+            raise OSError(str(error)) from error
+        draft.chmod(0o600)
+        sync_file(draft)
+        draft.replace(copy)
+        sync_folder(copy.parent)
 
 
 def make_schema(connection: Connection, version: str) -> None:
