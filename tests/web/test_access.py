@@ -240,6 +240,16 @@ ROUTES: dict[str, Route] = {
             ),
         )
     ),
+    "POST /api/v1/tasks/{task_id}/updates": Route(
+        hidden=(
+            Hidden(
+                "/api/v1/tasks/{id}/updates",
+                FOREIGN_TASK,
+                like(STAFF, 404),
+                json={"idempotency_key": "k1", "event": "intend", "sequence": 1},
+            ),
+        )
+    ),
 }
 ROUTES["POST /system/run"] = Route(
     why="queues a run; its role is that of GET /system, tests/web/test_pages.py"

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from qiaomen.web.api.catalogue import router as catalogue
 from qiaomen.web.api.companies import router as companies
 from qiaomen.web.api.tasks import router as tasks
+from qiaomen.web.api.updates import router as updates
 
 router = APIRouter(
     responses={
@@ -16,5 +17,5 @@ router = APIRouter(
         422: {"description": "the input cannot be accepted"},
     }
 )
-for part in (companies, catalogue, tasks):
+for part in (companies, catalogue, tasks, updates):
     router.include_router(part)
