@@ -161,7 +161,7 @@ def test_stopping_the_page_writes_what_waits(app: FastAPI, city: City, enter: En
         ('name ~ "Zhang San" | x', 'name ~ "…" | x'),
         ("张三", "…"),
         ("phone 13800138000", "phone #"),
-        ('tag:a "Zhang', 'tag:a '),
+        ('tag:a "Zhang', "tag:a "),
     ],
 )
 def test_harmless(text: str, kept: str) -> None:
