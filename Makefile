@@ -47,7 +47,7 @@ bench-ops: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.ops
 
 screenshots: $(STAMPS)/test
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python scripts/screenshots.py $(DEMO)
 
 clean:
 	rm -rf $(VENV) $(STAMPS) demo

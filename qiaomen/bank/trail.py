@@ -243,7 +243,9 @@ def _conditions(wanted: AuditFilter) -> list[sa.ColumnElement[bool]]:
     log = AUDIT_LOG.c
     found: list[sa.ColumnElement[bool]] = []
     if wanted.actor:
-        found.append(log.actor == wanted.actor.strip().lower())
+        login = wanted.actor.strip().lower()
+        # A deputy's rows say for whom: “e0006（代 王五）”.
+        found.append(sa.or_(log.actor == login, log.actor.startswith(f"{login}（", autoescape=True)))
     if wanted.action:
         found.append(
             sa.or_(log.action == wanted.action, log.action.startswith(f"{wanted.action}.", autoescape=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,12 @@ def init(
     if as_json:
         output.print_json(document)
         return
-    output.print_table("工作区", ["文件", "行数"], sorted(files.items()), note=f"工作区：{root_of_command()}")
+    if files:
+        output.print_table("输入文件", ["文件", "行数"], sorted(files.items()))
+    sys.stdout.write(f"工作区：{root_of_command()}\n")
+    output.say(
+        f"下一步：把文件放进 {root_of_command() / 'inbox'}（列见 docs/sources.md），再执行 load 与 run"
+    )
 
 
 @app.command("load")

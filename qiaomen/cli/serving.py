@@ -31,7 +31,20 @@ PATIENCE_SECONDS: Final = 15.0
 def serve_pages(workspace: Workspace, host: str, port: int, worker: bool) -> None:
     """Serve until stopped; ``Unavailable`` where the port is taken."""
     with open_port(host, port) as listener, _beside(workspace, worker):
-        _serve(workspace, listener, lambda: None)
+        _serve(workspace, listener, lambda: _tell_of_users(workspace))
+
+
+def _tell_of_users(workspace: Workspace) -> None:
+    """Say how to make users where nobody can sign in yet."""
+    from qiaomen.bank import has_administrator
+    from qiaomen.store import reading
+
+    with reading(workspace.sql) as connection:
+        if not has_administrator(connection):
+            say(
+                "还没有可登录的用户。处理办法：qiaomen users create admin --name 姓名 --role administrator，"
+                "再 qiaomen users create-for-staff --as admin --out 文件"
+            )
 
 
 def serve_demo(workspace: Workspace, port: int, ready: Callable[[], None]) -> None:

@@ -18,8 +18,10 @@ from qiaomen.bank import audit
 from qiaomen.jobs import book, indexes, leads, market, moments, profile, ranking, ways
 from qiaomen.jobs.context import Run
 from qiaomen.jobs.freshness import inputs_mark, marker
+from qiaomen.jobs.handing import publish_keepers
 from qiaomen.jobs.leases import kept_lease
 from qiaomen.jobs.observer import Observer
+from qiaomen.jobs.report_words import report_hints, report_rows
 from qiaomen.jobs.retaining import note_retention
 from qiaomen.jobs.rules_record import note_rules
 from qiaomen.jobs.run_record import begin_run, give_up_run, is_done, last_run
@@ -54,6 +56,9 @@ STEPS: Final[tuple[tuple[Callable[[Run], None], str, float], ...]] = (
 # Everything that a run tells of, in order.
 RUN_STEPS: Final = ("识别企业与人员", *(words for _, words, _ in STEPS), "生成任务")
 WHOLE: Final = sum(share for _, _, share in STEPS)
+# How far a run is when the companies have their numbers, and when the generation is published.
+NUMBERED: Final = 0.12
+PUBLISHED: Final = 0.95
 
 
 @dataclass(slots=True)
@@ -72,10 +77,7 @@ class RunReport:
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the rows of the printed table."""
-        return [
-            (step, "，".join(f"{name} {count:,}" for name, count in counts.items()))
-            for step, counts in self.counts.items()
-        ]
+        return report_rows(self.counts)
 
     def summary(self) -> str:
         """Return the closing words of the printed report."""
@@ -84,7 +86,7 @@ class RunReport:
                 f"自上次运行以来数据、规则与任务都没有变化，沿用第 {self.generation} 代；仍要重跑请加 --again"
             )
         closing = f"数据截至 {self.as_of}，第 {self.generation} 代，用时 {self.seconds:.1f} 秒"
-        return "\n".join([*self.notes, closing])
+        return "\n".join([*self.notes, *report_hints(self.counts), closing])
 
     def document(self) -> dict[str, Any]:
         """Return the report for ``--json`` (without passwords)."""
@@ -118,11 +120,13 @@ def run_job(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) 
         _need_companies(workspace)
         with kept_lease(workspace, job):
             report = _publish(workspace, job, day, observer)
-            observer("生成任务", 0.95)
+            observer("生成任务", PUBLISHED)
             _write_tasks(workspace, job, report, started)
     except BaseException as error:
         give_up_run(workspace, job, error)
         raise
+    # A hand-over that was made while the run was under way is brought into its table of customers.
+    publish_keepers(workspace)
     observer("完成", 1.0)
     return report
 
@@ -167,11 +171,11 @@ def _publish(workspace: Workspace, job: jobs.Job, day: date, observer: Observer)
             stage, engine, day, workspace.settings, workspace.overlay, workspace.sql,
             kept=known, clock=workspace.now,
         )  # fmt: skip
-        done = 0.12
+        done = NUMBERED
         for step, words, share in STEPS:
             observer(words, done)
             step(run)
-            done += share / WHOLE * 0.95
+            done += share / WHOLE * (PUBLISHED - NUMBERED)
             jobs.advance(workspace.sql, job, workspace.now(), progress=done, message=words, step=words)
         note_retention(run)
         report = RunReport(run_id, 0, day, 0.0, run.counts, notes=run.notes)

@@ -109,6 +109,8 @@ def init_workspace(
     root: Path, values: dict[str, object] | None = None, *, clock: Clock = wall_clock
 ) -> Workspace:
     """Make a workspace, or open the one that is there; ``values`` are settings written into a new one."""
+    if root.exists() and not root.is_dir():
+        raise InputRejected("这是文件，不是目录", where=str(root), remedy="用 --workspace 指定一个目录")
     try:
         root.mkdir(parents=True, exist_ok=True)
         for name in FOLDERS:

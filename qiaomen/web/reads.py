@@ -45,6 +45,8 @@ READS: Final[Mapping[str, tuple[str, str]]] = {
     "pages.parks.show_parks": ("read.parks", "parks"),
     "pages.parks.show_park": ("read.park", "park:{code}"),
     "pages.search.show": ("read.search", "search"),
+    "pages.cockpit.show": ("read.cockpit", "cockpit"),
+    "pages.system.show": ("read.system", "system"),
     "pages.audit.show": ("read.audit", "audit"),
     "pages.search.suggest": ("read.search", "search"),
     "api.companies.company": ("read.company", "company:{key}"),

@@ -148,3 +148,17 @@ def test_internal_errors_go_to_a_file(empty: Path, monkeypatch: pytest.MonkeyPat
     assert answer.code == 1
     assert "Traceback" not in answer.err
     assert answer.document["error"]["remedy"]
+
+
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    path = tmp_path / "bank"
+    path.write_text("x", encoding="utf-8")
+    answer = call("init", workspace=path)
+    assert answer.code == 2
+    assert "不是目录" in answer.err
+
+
+def test_init_says_what_comes_next(tmp_path: Path) -> None:
+    answer = call("init", workspace=tmp_path / "bank")
+    assert answer.out == f"工作区：{tmp_path / 'bank'}\n"
+    assert "inbox" in answer.err

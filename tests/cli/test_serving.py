@@ -134,3 +134,16 @@ def test_demo_refuses_a_bank_of_its_own(empty: Path) -> None:
     answer = call("demo", "--no-serve", workspace=empty)
     assert answer.code == 2
     assert not list((empty / "inbox").iterdir())
+
+
+def test_a_workspace_without_users_says_how_to_make_them(ready: Path, tmp_path: Path) -> None:
+    import shutil
+
+    root = tmp_path / "bank"
+    shutil.copytree(ready, root)
+    for name in ("operational.db", "operational.db-wal", "operational.db-shm"):
+        (root / name).unlink(missing_ok=True)
+    with serving(root, "--no-worker") as (_, address):
+        assert address
+        wait_until(lambda: "按 Ctrl-C 停止" in (root / "serve.log").read_text())
+        assert "qiaomen users create admin" in (root / "serve.log").read_text()

@@ -146,3 +146,24 @@ def test_a_hand_over_outlives_the_next_run(own: Path, people: dict[str, str]) ->
     after = held(own)
     assert call("run", "--again", "--json", workspace=own).code == 0
     assert held(own) == after
+
+
+def test_a_hand_over_during_a_run_is_brought_in_at_its_end(own: Path, people: dict[str, str]) -> None:
+    from qiaomen.jobs import Workspace, publish_keepers
+    from qiaomen.store import jobs, writing
+
+    manager, admin = people["manager"].upper(), people["administrator"]
+    home = staff_of(own, admin)[manager]["posts"][0]["institution_code"]
+    colleague = next(no for no in managers_at(own, admin, home) if no != manager)
+    workspace = Workspace(own)
+    with writing(workspace.sql) as connection:
+        jobs.submit(connection, "run", {}, key="run", by="test", now=datetime.now(UTC))
+    job = jobs.claim(workspace.sql, "test", datetime.now(UTC), kinds=["run"])
+    assert job is not None
+    arguments = ("staff", "hand-over", manager, "--to", colleague, "--yes", "--reason", "离职", "--json")
+    done = call(*arguments, workspace=own).document
+    assert (done["made"], done["applied"]) == (True, False)
+    assert held(own)[manager] == done["customers"] > 0
+    jobs.finish(workspace.sql, job, datetime.now(UTC))
+    assert publish_keepers(workspace)
+    assert held(own)[manager] == 0

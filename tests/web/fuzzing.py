@@ -17,8 +17,9 @@ from hypothesis import seed as seeded
 from hypothesis.errors import Unsatisfiable
 from schemathesis.generation import GenerationMode
 
-# Signing out ends the session that the other calls need; the sign-in page is driven by its own tests.
-LEFT_OUT = ("/logout", "/login")
+# Signing out ends the session that the other calls need; these pages are driven by tests of their own.
+LEFT_OUT = ("/logout", "/login", "/account")
+HERE = "http://127.0.0.1"
 
 
 @dataclass(slots=True)
@@ -64,6 +65,8 @@ def fuzz(app: FastAPI, browser: Browser, calls: int, seed: int) -> Fuzzed:
 def _drive(
     operation: Any, mode: GenerationMode, browser: Browser, examples: int, seed: int, result: Fuzzed
 ) -> None:
+    headers = {"X-CSRF-Token": browser.token, "Origin": HERE}
+
     @seeded(seed)
     @settings(
         max_examples=examples,
@@ -75,7 +78,7 @@ def _drive(
     @given(case=operation.as_strategy(generation_mode=mode))
     def call(case: Any) -> None:
         try:
-            answer = case.call(session=browser.client, headers={"X-CSRF-Token": browser.token})
+            answer = case.call(session=browser.client, headers=headers, base_url=HERE)
         except Exception as error:  # noqa: BLE001 - whatever escapes the application is what is looked for
             result.statuses[operation.label, 500] += 1
             result.broken.append(

@@ -72,6 +72,27 @@ LABELS: Final = dict(GROUPS) | {
     CHECKED: "日志校验",
 }
 
+DETAILS: Final = {
+    "address": "地址",
+    "broken_at": "不符的行",
+    "by": "途径",
+    "changed": "变更的文件",
+    "format": "格式",
+    "generation": "数据期数",
+    "kind": "种类",
+    "manager": "经办",
+    "ok": "完好",
+    "query": "条件",
+    "query_sha256": "条件哈希",
+    "reason": "原因",
+    "rows": "行数",
+    "sha256": "文件哈希",
+    "state": "状态",
+    "status": "应答状态",
+    "version": "版本",
+    "way": "方式",
+}
+
 router = APIRouter()
 
 
@@ -113,10 +134,10 @@ def _midnight(day: dt.date | None) -> dt.datetime | None:
 
 
 def _detail(text: str) -> str:
-    values = json.loads(text)
-    return "；".join(
-        f"{name} {_plain(value)}" for name, value in values.items() if value not in (None, "", {})
-    )
+    values = {name: value for name, value in json.loads(text).items() if value not in (None, "", {})}
+    if values.get("status") == HTTPStatus.OK:
+        del values["status"]
+    return "；".join(f"{DETAILS.get(name, name)} {_plain(value)}" for name, value in values.items())
 
 
 def _plain(value: Any) -> str:
@@ -148,7 +169,12 @@ def figures(newest: Record | None, last: Record | None) -> tuple[Figure, ...]:
     note = f"{formats.moment(last['at'])} 校验了末尾 {formats.count(found['rows'])} 行" if last else ""
     return (
         Figure("日志行数", formats.count(newest["number"]) if newest else "0", "行"),
-        Figure("最新一行", formats.moment(newest["at"]) if newest else "", none="还没有记录"),
+        Figure(
+            "最新一行",
+            formats.day(newest["at"].astimezone(SHANGHAI).date()) if newest else "",
+            note=formats.moment(newest["at"])[-5:] if newest else "",
+            none="还没有记录",
+        ),
         Figure("哈希链", state, note=note, none="本页还没有校验过"),
     )
 
