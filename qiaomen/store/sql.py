@@ -17,7 +17,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from qiaomen.store.disk import disk_errors, make_folder
@@ -98,6 +98,7 @@ def _open_postgres(url: sa.URL) -> sa.Engine:
     event.listen(engine, "begin", _begin_postgres)
     event.listen(engine, "checkin", _note_checkin)
     event.listen(engine, "checkout", _ping_after_rest)
+    engine.dialect.do_commit = _commit_postgres  # type: ignore[assignment,method-assign]
     return engine
 
 
@@ -169,7 +170,7 @@ def writing(engine: sa.Engine) -> Iterator[Connection]:
     """
     with _worded(engine):
         if engine.dialect.name != "sqlite":
-            with engine.connect() as connection, connection.begin(), _sending_last(connection):
+            with engine.connect() as connection, _keeping_last(connection), connection.begin():
                 yield connection
             return
         path = Path(f"{engine.url.database}.lock")
@@ -178,31 +179,25 @@ def writing(engine: sa.Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def _sending_last(connection: Connection) -> Iterator[None]:
-    waiting: list[_Statement] = []
-    connection.info[_LAST] = waiting
+def _keeping_last(connection: Connection) -> Iterator[None]:
+    info = connection.info
+    info[_LAST] = []
     try:
         yield
-        if waiting:
-            _send(connection, waiting, commit=True)
     finally:
-        connection.info.pop(_LAST, None)
+        info.pop(_LAST, None)
 
 
-def _send(connection: Connection, waiting: list[_Statement], *, commit: bool) -> None:
-    driver: Any = connection.connection.driver_connection
-    try:
-        # One round trip: the server goes on to the commit without waiting for this process to be scheduled again.
-        with driver.pipeline():
-            for statement, values in waiting:
-                driver.execute(statement, values)
-            if commit:
-                driver.commit()
-    except driver.Error as error:
-        raise DBAPIError.instance(
-            waiting[-1][0], None, error, driver.Error, dialect=connection.dialect
-        ) from error
-    waiting.clear()
+def _commit_postgres(connection: Any) -> None:
+    """Commit with what waits, in one round trip: the server does not wait for this process to be scheduled again."""
+    waiting: list[_Statement] = connection.info.get(_LAST) or []
+    if not waiting:
+        connection.commit()
+        return
+    with connection.driver_connection.pipeline():
+        for statement, values in waiting:
+            connection.driver_connection.execute(statement, values)
+        connection.driver_connection.commit()
 
 
 def execute_last(connection: Connection, statement: str, values: Mapping[str, Any]) -> None:
@@ -221,9 +216,9 @@ def execute_last(connection: Connection, statement: str, values: Mapping[str, An
 
 def send_last(connection: Connection) -> None:
     """Execute now what waits for the commit, for a reader within the same transaction."""
-    waiting = connection.info.get(_LAST)
-    if waiting:
-        _send(connection, waiting, commit=False)
+    waiting: list[_Statement] = connection.info.get(_LAST) or []
+    while waiting:
+        connection.exec_driver_sql(*waiting.pop(0))
 
 
 @contextmanager

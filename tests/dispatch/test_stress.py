@@ -117,10 +117,6 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the audit row travels with the commit on PostgreSQL; the count of statements is to be revised",
-)
 def test_a_change_that_stops_between_any_two_statements_leaves_nothing(sql_url: str) -> None:
     sql, manager, analyst, numbers = prepare(sql_url)
     before = content(sql)
@@ -129,7 +125,8 @@ def test_a_change_that_stops_between_any_two_statements_leaves_nothing(sql_url: 
             change(connection, manager, analyst, numbers)
             raise Undone
         statements = seen[0]
-        assert statements >= 3, f"{name}: {statements} statements"
+        # On PostgreSQL a change is one statement after its reads; the audit row travels with the commit.
+        assert statements >= 2, f"{name}: {statements} statements"
         for number in range(1, statements + 2):
             with failing_at(sql, number), pytest.raises(Undone), writing(sql) as connection:
                 change(connection, manager, analyst, numbers)

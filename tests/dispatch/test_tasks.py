@@ -309,7 +309,6 @@ def test_fifty_claimers_make_one_winner(bank: sa.Engine) -> None:
     assert events == ["create", "claim"]
 
 
-@pytest.mark.xfail(strict=False, reason="a PostgreSQL connection is closed late by the garbage collector")
 def test_a_task_goes_from_claim_to_landed_and_closed(bank: sa.Engine) -> None:
     with writing(bank) as connection:
         create(connection, [lead(1)], [placed(1, manager="M1")])
