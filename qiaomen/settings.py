@@ -235,6 +235,10 @@ class Settings(BaseModel):
     keep_generations: int = Field(
         3, ge=1, le=1000, description="generations of the lake that are kept / 数据保留的代数"
     )
+    metrics_token: str = Field(
+        "",
+        description="bearer token that /metrics asks for; empty is no /metrics / 读取 /metrics 所需的令牌，留空为关闭",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR / 日志级别")
 
     @property

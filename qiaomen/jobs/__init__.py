@@ -20,6 +20,7 @@ from qiaomen.jobs.lists import (
     undo_customer_list,
 )
 from qiaomen.jobs.loading import LoadReport, load_files
+from qiaomen.jobs.measures import Measures, check_stores, measure
 from qiaomen.jobs.observer import Observer, silent
 from qiaomen.jobs.retaining import retention_of
 from qiaomen.jobs.run_record import ask_run
@@ -37,6 +38,7 @@ __all__ = [
     "BackupReport",
     "HandRequest",
     "LoadReport",
+    "Measures",
     "Observer",
     "RunReport",
     "Selection",
@@ -45,6 +47,7 @@ __all__ = [
     "apply_customer_list",
     "ask_run",
     "back_up",
+    "check_stores",
     "chosen_firms",
     "chosen_leads",
     "command_line_viewer",
@@ -58,6 +61,7 @@ __all__ = [
     "last_report",
     "load_files",
     "make_hand_over",
+    "measure",
     "note_look",
     "plan_selection",
     "preview_hand_over",

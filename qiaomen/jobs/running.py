@@ -74,6 +74,8 @@ class RunReport:
     counts: dict[str, dict[str, int]]
     repeated: bool = False
     notes: list[str] = field(default_factory=list)
+    # Seconds by step; none where the run took up the generation of a stopped one.
+    steps: dict[str, float] = field(default_factory=dict)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the rows of the printed table."""
@@ -171,14 +173,16 @@ def _publish(workspace: Workspace, job: jobs.Job, day: date, observer: Observer)
             stage, engine, day, workspace.settings, workspace.overlay, workspace.sql,
             kept=known, clock=workspace.now,
         )  # fmt: skip
-        done = NUMBERED
+        done, took = NUMBERED, dict[str, float]()
         for step, words, share in STEPS:
             observer(words, done)
+            since = time.monotonic()
             step(run)
+            took[words] = round(time.monotonic() - since, 3)
             done += share / WHOLE * (PUBLISHED - NUMBERED)
             jobs.advance(workspace.sql, job, workspace.now(), progress=done, message=words, step=words)
         note_retention(run)
-        report = RunReport(run_id, 0, day, 0.0, run.counts, notes=run.notes)
+        report = RunReport(run_id, 0, day, 0.0, run.counts, notes=run.notes, steps=took)
         note = {"as_of": day.isoformat(), "run_id": run_id, "run": True, "job": job.job_id, "inputs": inputs}
         with jobs.holding(workspace.sql, job, workspace.now()):
             report.generation = stage.publish({**note, "counts": run.counts, "notes": run.notes}).number
@@ -207,7 +211,7 @@ def _write_tasks(workspace: Workspace, job: jobs.Job, report: RunReport, started
     with jobs.holding(workspace.sql, job, workspace.now()) as connection:
         report.counts["tasks"] = write(connection)
         report.seconds = time.monotonic() - started
-        result = {**report.document(), "inputs": mark(connection)}
+        result = {**report.document(), "inputs": mark(connection), "steps": report.steps}
         detail = {"run": report.run_id, "tasks": report.counts["tasks"]}
         audit(connection, None, "change.run", f"generation:{report.generation}", detail, now=workspace.now())
         jobs.finish_in(connection, job, workspace.now(), result)

@@ -11,10 +11,12 @@ from starlette.staticfiles import StaticFiles
 
 from qiaomen.bank import ReadLog
 from qiaomen.jobs import Workspace
+from qiaomen.web import monitoring
 from qiaomen.web.api import router as api
 from qiaomen.web.entrance import open_entrance
 from qiaomen.web.gates import install_gates
 from qiaomen.web.labels import Labels
+from qiaomen.web.monitoring import install_monitoring
 from qiaomen.web.pages import (
     account,
     audit,
@@ -46,6 +48,7 @@ from qiaomen.web.visit import BankNames, Site
 from qiaomen.web.warming import warm
 
 PAGES = (
+    monitoring,
     entry,
     provider,
     account,
@@ -104,4 +107,5 @@ def create_app(workspace: Workspace) -> FastAPI:
     install_problems(app)
     install_read_log(app, read_log)
     install_gates(app, workspace.settings, app.state.site.entrance.hosts)
+    install_monitoring(app)
     return app

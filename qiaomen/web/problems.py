@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from qiaomen.store import is_disk_trouble
 from qiaomen.vocab import (
     CatalogInvalid,
     Conflict,
@@ -175,6 +176,16 @@ def on_http(request: Request, error: Exception) -> Response:
     return answer(request, problem(error.status_code, detail, code=f"http_{error.status_code}"))
 
 
+def on_disk(request: Request, error: Exception) -> Response:
+    """Say that a disk is full or read-only, without where it is; any other trouble of the system is unforeseen."""
+    assert isinstance(error, OSError)  # noqa: S101 - registered for this type only
+    if not is_disk_trouble(error):
+        return on_unknown(request, error)
+    log.error("disk full or not writable", extra={"path": request.url.path, "errno": error.errno})
+    detail = "服务器磁盘空间不足或不可写，操作没有执行"
+    return answer(request, problem(503, detail, code="unavailable", remedy="请系统管理员清理磁盘后重试"))
+
+
 def on_unknown(request: Request, error: Exception) -> Response:
     """Log an unforeseen error under a number and show only that number."""
     number = secrets.token_hex(4)
@@ -192,4 +203,5 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(QiaomenError, on_known)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(OSError, on_disk)
     app.add_exception_handler(Exception, on_unknown)

@@ -65,6 +65,8 @@ READS: Final[Mapping[str, tuple[str, str]]] = {
 # These show no row of a company, a person or a task; exports note themselves, in the transaction before the file leaves.
 SILENT: Final[Mapping[str, str]] = {
     "pages.entry.first": "leads on to another page",
+    "monitoring.health": "whether the process serves",
+    "monitoring.metrics": "numbers of the whole system, without any row",
     "pages.entry.nothing": "says that there is nothing to see",
     "pages.entry.show_login": "the login page",
     "pages.provider.begin": "leads to the identity provider; the sign-in is noted when it succeeds or fails",

@@ -84,6 +84,9 @@ async def keep(visit: Visit, file: UploadFile) -> str:
     try:
         await _store(file, target, visit.site.workspace.settings.upload_megabytes)
         await run_in_threadpool(read_head, target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
     except InputRejected as error:
         target.unlink(missing_ok=True)
         # The user knows the file by its own name.

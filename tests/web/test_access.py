@@ -86,6 +86,8 @@ def on_task(verb: str, **form: Any) -> Route:
 ROUTES: dict[str, Route] = {
     "GET /api/v1/openapi.json": get("/api/v1/openapi.json", answers=ALL),
     "MOUNT /static": Route(why="files of the package, no data"),
+    "GET /health": get("/health", answers=ALL),
+    "GET /metrics": get("/metrics", answers=like(ALL, 404)),
     "GET /": get("/", answers=like(ALL, 303)),
     "GET /nothing": get("/nothing", answers=ALL),
     "GET /login": get("/login", answers=like(ALL, 303)),
