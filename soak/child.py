@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qiaomen.jobs import Workspace, load_files, run_all, silent
+from qiaomen.jobs import Workspace, last_report, load_files, run_all, silent
 from qiaomen.jobs.working import deliver
 
 
@@ -52,11 +52,11 @@ class Operations:
 
     def watch(self) -> None:
         """Wrap the operating system's durable functions and the database's commit."""
-        from sqlalchemy.engine.default import DefaultDialect
+        import sqlalchemy as sa
 
         for name in ("fsync", "link", "rename", "replace", "unlink"):
             setattr(os, name, self._noted(name, getattr(os, name)))  # type: ignore[attr-defined]
-        DefaultDialect.do_commit = self._noted("commit", DefaultDialect.do_commit)  # type: ignore[method-assign]
+        sa.event.listen(sa.Engine, "commit", lambda _: self.note("commit"))
 
     def _noted(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -78,7 +78,9 @@ def work(
     if what == "load":
         load_files(workspace, None, [], silent)
     elif what == "run":
-        run_all(workspace, None, silent)
+        # As the command does: where the last run would read the same, there is nothing to do.
+        if last_report(workspace, None) is None:
+            run_all(workspace, None, silent)
     elif what == "push":
         while deliver(workspace):
             pass

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -20,7 +20,8 @@ from qiaomen.jobs.observer import Observer
 from qiaomen.jobs.tables import LOADED_TABLES
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.registry import LOADS, REJECTS, LoadResult, PlannedFile, load_sources, plan_files, read_files
-from qiaomen.store import Snapshot, Stage, writing
+from qiaomen.store import Stage, writing
+from qiaomen.vocab import QiaomenError
 
 COUNTS: Final = ("read", "inserted", "updated", "unchanged", "repeated", "rejected", "ended")
 # Rows after which an upload of unknown length shows half of its file's share of the bar.
@@ -118,14 +119,24 @@ def load_files(
                 stage.write(LOADED_TABLES[name], data)
             results.append(result)
             done += len(files)
-        with holding():
-            snapshot = _publish(stage, results, {**stage.note, "load_id": load_id})
-    report = _report(load_id, snapshot.number, results, plan.ignored, plan.unknown)
-    with writing(workspace.sql) as connection:
-        detail = {"generation": snapshot.number, "sources": sorted(grouped), "totals": report.totals}
-        audit(connection, None, "change.load", f"load:{load_id}", detail, now=workspace.now())
+        report = _report(load_id, stage.number + bool(results), results, plan.ignored, plan.unknown)
+        # The row comes first: there is no change without one, and a full disk stops the load before it is seen.
+        _note(workspace, "change.load", report, sorted(grouped))
+        try:
+            with holding():
+                _publish(stage, results, {**stage.note, "load_id": load_id})
+        except Exception:
+            with suppress(QiaomenError):
+                _note(workspace, "change.load_failed", report, sorted(grouped))
+            raise
     observer("已发布", 1.0)
     return report
+
+
+def _note(workspace: Workspace, action: str, report: LoadReport, sources: Sequence[str]) -> None:
+    detail = {"generation": report.generation, "sources": sources, "totals": report.totals}
+    with writing(workspace.sql) as connection:
+        audit(connection, None, action, f"load:{report.load_id}", detail, now=workspace.now())
 
 
 def _per_file(observer: Observer, files: Sequence[PlannedFile], done: int, total: int) -> Any:
@@ -138,20 +149,20 @@ def _per_file(observer: Observer, files: Sequence[PlannedFile], done: int, total
     return tell
 
 
-def _publish(stage: Stage, results: Sequence[LoadResult], note: Mapping[str, Any]) -> Snapshot:
+def _publish(stage: Stage, results: Sequence[LoadResult], note: Mapping[str, Any]) -> None:
     """Write the books of the load and publish; the rejects of a file are those of its newest load.
 
     A load without a file to read publishes nothing.
     """
     if not results:
-        return stage
+        return
     loads = pa.concat_tables([stage.arrow(LOADS), *(result.loads for result in results)])
     files = pa.concat_arrays([_places(result.loads).combine_chunks() for result in results])
     former = stage.arrow(REJECTS)
     kept = former.filter(pc.invert(pc.is_in(_places(former), value_set=files)))
     stage.write(LOADS, LOADS.conform(loads))
     stage.write(REJECTS, REJECTS.conform(pa.concat_tables([kept, *(result.rejects for result in results)])))
-    return stage.publish(note)
+    stage.publish(note)
 
 
 def _places(table: pa.Table) -> pa.ChunkedArray:

@@ -3,6 +3,7 @@
 from qiaomen.store import jobs, outbox, portable
 from qiaomen.store.archive import ArchiveWriter, unpack_archive
 from qiaomen.store.digests import arrays_digest, lines_digest, table_digest
+from qiaomen.store.disk import disk_errors, is_disk_trouble
 from qiaomen.store.engine import Engine
 from qiaomen.store.lake import Arrays, Lake, Snapshot, Stage
 from qiaomen.store.migrating import (
@@ -45,9 +46,11 @@ __all__ = [
     "arrays_digest",
     "consistently_reading",
     "differences",
+    "disk_errors",
     "drop_stored",
     "execute_last",
     "insert_missing",
+    "is_disk_trouble",
     "is_postgres",
     "jobs",
     "lines_digest",

@@ -26,6 +26,11 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise _worded(path, error) from error
 
 
+def is_disk_trouble(error: OSError) -> bool:
+    """Whether a disk is full, over its quota or not writable."""
+    return error.errno in _FULL | _READ_ONLY
+
+
 def _worded(path: Path, error: OSError) -> Unavailable:
     if error.errno in _FULL or "No space left" in str(error) or "File too large" in str(error):
         return Unavailable(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from qiaomen.store.sql import METADATA, BigKey, Moment, writing
+from qiaomen.store.sql import METADATA, BigKey, Moment, lapsed, writing
 from qiaomen.vocab import Conflict, NotFound
 
 ATTEMPTS: Final = 3
@@ -142,7 +142,7 @@ def claim(
     A job that stopped its worker ``ATTEMPTS`` times is failed instead.
     """
     open_jobs = sa.or_(
-        JOBS.c.state == "waiting", sa.and_(JOBS.c.state == "running", JOBS.c.lease_until < now)
+        JOBS.c.state == "waiting", sa.and_(JOBS.c.state == "running", lapsed(JOBS.c.lease_until, now))
     )
     if kinds is not None:
         open_jobs = sa.and_(open_jobs, JOBS.c.kind.in_(list(kinds)))
@@ -175,7 +175,7 @@ def claim(
 def _give_up(connection: Connection, now: datetime) -> None:
     connection.execute(
         sa.update(JOBS)
-        .where(JOBS.c.state == "running", JOBS.c.lease_until < now, JOBS.c.attempts >= ATTEMPTS)
+        .where(JOBS.c.state == "running", lapsed(JOBS.c.lease_until, now), JOBS.c.attempts >= ATTEMPTS)
         .values(
             state="failed",
             error=f"执行进程连续 {ATTEMPTS} 次中断",

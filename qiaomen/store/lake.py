@@ -60,6 +60,15 @@ class Snapshot:
         """Names of the arrays, sorted."""
         return tuple(sorted(self.manifest.arrays))
 
+    def published_at(self) -> float | None:
+        """Return when the generation was published, in seconds of the machine's clock; None for the empty lake."""
+        if not self.number:
+            return None
+        try:
+            return (self.root / manifests.relative_path(self.number)).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     def paths(self) -> set[str]:
         """Return every file of the generation, its manifest included, relative to the lake."""
         return self.manifest.paths() | ({manifests.relative_path(self.number)} if self.number else set())
@@ -189,9 +198,10 @@ class Stage(Snapshot):
         return Snapshot(self.root, following)
 
     def abandon(self) -> None:
-        """Remove the staged files."""
+        """Remove the staged files; what cannot be removed is an orphan, collected later."""
         for relative in self._written:
-            (self.root / relative).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self.root / relative).unlink(missing_ok=True)
         self._written.clear()
         self._lock.release()
 
@@ -217,20 +227,20 @@ class _StageLock:
         with disk_errors(folder):
             make_folder(folder)
             self.path = folder / f"{uuid.uuid4().hex}.lock"
-            self._file: Any = self.path.open("x", encoding="utf-8")
+            self._file: Any = self.path.open("xb", buffering=0)
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def claim(self, relative: str) -> None:
         """Note a file before it is written."""
         if self._file.closed:
             raise Conflict("该暂存已结束", remedy="重新运行本步骤")
-        self._file.write(f"{relative}\n")
-        self._file.flush()
+        self._file.write(f"{relative}\n".encode())
 
     def release(self) -> None:
         """End the claim."""
         if not self._file.closed:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
             self._file.close()
 
 

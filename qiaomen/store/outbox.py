@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from qiaomen.store.rows import insert_missing
-from qiaomen.store.sql import METADATA, BigKey, Moment, is_postgres, writing
+from qiaomen.store.sql import METADATA, BigKey, Moment, is_postgres, lapsed, writing
 
 LEASE: Final = timedelta(minutes=2)
 _ERROR_LENGTH: Final = 500
@@ -167,7 +167,7 @@ def claim(
     table = OUTBOX.c
     due = sa.or_(
         sa.and_(table.state == "waiting", table.next_at <= now),
-        sa.and_(table.state == "leased", table.lease_until < now),
+        sa.and_(table.state == "leased", lapsed(table.lease_until, now)),
     )
     if topics is not None:
         due = sa.and_(due, table.topic.in_(list(topics)))

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ METADATA: Final = sa.MetaData(
     }
 )
 BUSY_SECONDS: Final = 30.0
+# Far beyond any lease, so that clocks of two machines may differ.
+FARTHEST_LEASE: Final = timedelta(hours=1)
 PING_AFTER_SECONDS: Final = 1.0
 # A row number: 64 bits on PostgreSQL, the alias of rowid on SQLite.
 BigKey: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -155,6 +157,10 @@ def _worded(engine: sa.Engine) -> Iterator[None]:
             raise Unavailable("数据库不可写或无法打开", where=place, remedy="检查路径与权限") from error
         if "locked" in text or "deadlock" in text:
             raise Unavailable("数据库正忙", where=place, remedy="稍后重试") from error
+        if "disk I/O error" in text:
+            raise Unavailable(
+                "磁盘读写失败，本次写入未生效", where=place, remedy="检查磁盘空间、配额与磁盘状况后重试"
+            ) from error
         if "connection" in text.lower():
             raise Unavailable(
                 "数据库连接失败", where=place, remedy="检查数据库是否启动、地址与口令"
@@ -248,6 +254,11 @@ def consistently_reading(engine: sa.Engine) -> Iterator[Connection]:
             yield reader
         finally:
             transaction.rollback()
+
+
+def lapsed(lease_until: sa.ColumnElement[datetime | None], now: datetime) -> sa.ColumnElement[bool]:
+    """Whether a lease has ended, or was given by a clock that has been set back since: no lease reaches that far."""
+    return sa.or_(lease_until < now, lease_until > now + FARTHEST_LEASE)
 
 
 def is_postgres(connection: Connection) -> bool:

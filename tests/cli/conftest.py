@@ -83,6 +83,8 @@ def make_loaded(root: Path, **size: int) -> Path:
     workspace = init_workspace(root, {"bank_name": "测试银行", "as_of": DEMO_AS_OF, "demo_logins": True})
     write_demo(workspace.inbox, root / "answers", size=Size(**size))
     load_files(workspace, None, [], silent)
+    # A plain copy of an open SQLite file takes the locks of this process away from it; other processes then spoil it.
+    workspace.sql.dispose()
     return root
 
 
@@ -105,6 +107,7 @@ def ready(loaded: Path) -> Path:
     run_all(workspace, None, silent)
     with writing(workspace.sql) as connection:
         create_users_for_staff(connection, now=datetime.now(UTC))
+    workspace.sql.dispose()
     return root
 
 

@@ -40,6 +40,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with workspace.lake.stage() as stage:
         stage.write_arrays("graph", {"edges": np.arange(10), "none": np.zeros(0)})
         stage.publish({"as_of": "2026-06-30"})
+    workspace.sql.dispose()
     (root / "overlay" / "深").mkdir()
     (root / "overlay" / "深" / "products.yaml").write_text("products: []\n", encoding="utf-8")
     return root

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from soak.nursery import Nursery
+from soak.stopping import Undisturbed, undisturbed
 from tests.walks.city import Demo, load_city, run_city
 
 
@@ -28,3 +30,16 @@ def city(loaded: Demo, tmp_path_factory: pytest.TempPathFactory) -> Demo:
 def own_city(city: Demo, tmp_path: Path) -> Iterator[Demo]:
     """A copy of the city after its run, for a test that changes it."""
     yield city.copy(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Starts work in processes of its own that a test may kill."""
+    with Nursery() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def reference(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The bank of 500 companies after undisturbed work; tests only read it."""
+    return undisturbed(nursery, tmp_path_factory.mktemp("undisturbed") / "bank")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from soak.nursery import Nursery
-from soak.stopping import Undisturbed, run_trial, undisturbed
+from soak.stopping import Undisturbed, run_trial
 from tests.walks.city import Demo, contents, count, run_city, tasks_of
 
 pytestmark = pytest.mark.xdist_group("walks")
@@ -28,21 +27,6 @@ def test_a_second_run_changes_nothing(city: Demo, own_city: Demo) -> None:
     assert count(own_city.workspace, "outbox") == messages
 
 
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def reference(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """The bank of 500 companies after undisturbed work."""
-    return undisturbed(nursery, tmp_path_factory.mktemp("undisturbed") / "bank")
-
-
-@pytest.mark.xfail(
-    strict=False, reason="a message repeated after a kill can carry another body than the first"
-)
 def test_work_killed_at_twenty_points_ends_as_if_undisturbed(
     nursery: Nursery, reference: Undisturbed, tmp_path: Path
 ) -> None:
