@@ -11,7 +11,7 @@ comma := ,
 # pyspark is 430 MB: tests take it only where Java can run it (.ci/run installs Java first).
 EXTRAS := $(if $(shell command -v java 2>/dev/null),test$(comma)spark,test)
 
-.PHONY: setup demo test lint bench bench-ops screenshots clean
+.PHONY: setup demo test lint bench bench-ops soak screenshots clean
 
 $(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 / Python 3.11 or newer is needed")'
@@ -42,6 +42,11 @@ lint: $(STAMPS)/test
 
 bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks
+
+# Kills work at 200 drawn points (SOAK='--kills 2000' for a night), then sends 20,000 generated calls.
+soak: $(STAMPS)/test
+	nice $(BIN)/python -m soak $(SOAK)
+	QIAOMEN_FUZZ_CALLS=20000 nice $(BIN)/pytest tests/web/test_fuzz.py
 
 bench-ops: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.ops
