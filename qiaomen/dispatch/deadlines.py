@@ -64,16 +64,10 @@ def recycle_overdue(
     tasks = [read_task(viewer, row, names) for row in rows]
     counts = {"pooled": 0, "recycled": 0, "escalated": 0}
     for task in tasks:
-        if task.state is TaskState.FOLLOWING:
-            if _contacted(connection, task, limits):
-                continue
-            event, reason, kind = TaskEvent.RECYCLE, "认领后超时没有联系记录", "recycled"
-        elif task.manager_no is not None:
-            event, reason, kind = TaskEvent.RECYCLE, "指定客户经理超时未认领", "pooled"
-        elif task.sub_branch_code is not None and task.branch_code is not None:
-            event, reason, kind = TaskEvent.ESCALATE, "支行超时无人认领", "escalated"
-        else:
+        move = _move_of(connection, task, limits)
+        if move is None:
             continue
+        event, reason, kind = move
         step = flow.advance(task.state, event, reason)
         up = {"sub_branch_code": None} if event is TaskEvent.ESCALATE else {}
         apply_step(
@@ -90,6 +84,19 @@ def recycle_overdue(
         )
         counts[kind] += 1
     return Recycled(**counts, next_after=tasks[-1].task_id if len(tasks) == limit else None)
+
+
+def _move_of(connection: Connection, task: Task, limits: Deadlines) -> tuple[TaskEvent, str, str] | None:
+    """Return the event of an overdue task, its reason and what it counts as; None where it stays."""
+    if task.state is TaskState.FOLLOWING:
+        if _contacted(connection, task, limits):
+            return None
+        return TaskEvent.RECYCLE, "认领后超时没有联系记录", "recycled"
+    if task.manager_no is not None:
+        return TaskEvent.RECYCLE, "指定客户经理超时未认领", "pooled"
+    if task.sub_branch_code is not None and task.branch_code is not None:
+        return TaskEvent.ESCALATE, "支行超时无人认领", "escalated"
+    return None
 
 
 def _contacted(connection: Connection, task: Task, deadlines: Deadlines) -> bool:

@@ -171,22 +171,11 @@ def claim(
     )
     if topics is not None:
         due = sa.and_(due, table.topic.in_(list(topics)))
-    earlier = OUTBOX.alias("earlier")
-    held = (
-        sa.select(sa.literal(1))
-        .where(
-            earlier.c.order_key == table.order_key,
-            earlier.c.message_id < table.message_id,
-            earlier.c.state.in_(_HOLDING),
-            earlier.c.order_key.is_not(None),
-        )
-        .exists()
-    )
     columns = (table.message_id, table.topic, table.key, table.payload, table.attempts, table.order_key)
     with writing(sql) as connection:
         found = connection.execute(
             sa.select(*columns, table.created_at)
-            .where(due, sa.or_(table.order_key.is_(None), ~held))
+            .where(due, sa.or_(table.order_key.is_(None), ~_held_back()))
             .order_by(table.message_id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -213,6 +202,21 @@ def claim(
         )
         for row in found
     ]
+
+
+def _held_back() -> sa.ColumnElement[bool]:
+    """Whether an earlier message of the same order key is still on its way."""
+    earlier = OUTBOX.alias("earlier")
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            earlier.c.order_key == OUTBOX.c.order_key,
+            earlier.c.message_id < OUTBOX.c.message_id,
+            earlier.c.state.in_(_HOLDING),
+            earlier.c.order_key.is_not(None),
+        )
+        .exists()
+    )
 
 
 def finish(sql: sa.Engine, message: Message, now: datetime) -> bool:

@@ -259,9 +259,6 @@ def test_filters_count_items_and_firms_apart(bank: sa.Engine) -> None:
     assert len(ids(bank, analyst, TaskFilter(unassigned=True, branch_code="B1"))) == 4
 
 
-@pytest.mark.xfail(
-    strict=False, reason="analysts no longer read introducers of tasks; the expectation is to be revised"
-)
 def test_who_hides_a_customer_of_another_unit(bank: sa.Engine) -> None:
     introduction = {
         "company_id": 1,
@@ -271,11 +268,19 @@ def test_who_hides_a_customer_of_another_unit(bank: sa.Engine) -> None:
     }
     other = {"company_id": 1, "rank": 2, "customer_id": None, "wording": "园区引荐"}
     with writing(bank) as connection:
-        create(connection, [lead(1)], [placed(1, manager="M1")], introductions=(other, introduction))
+        create(
+            connection,
+            [lead(1), lead(2)],
+            [placed(1, manager="M1"), placed(2, sub_branch="S3", manager="M3")],
+            introductions=(other, introduction, introduction | {"company_id": 2}),
+        )
     with reading(bank) as connection:
         shown = get_task(viewer(bank, "m1"), connection, task_of(bank, 1))
         assert shown.who == "可经S3支行客户（需申请转介）引荐"
-        assert "丙公司" in get_task(viewer(bank, "h1"), connection, shown.task_id).who
+        # The customer's own unit reads everything; head office reads no person's name.
+        assert get_task(viewer(bank, "m3"), connection, task_of(bank, 2)).who == introduction["wording"]
+        analyst = get_task(viewer(bank, "h1"), connection, shown.task_id)
+        assert analyst.who == "有引荐人，姓名须由经办机构查看"
 
 
 def test_fifty_claimers_make_one_winner(bank: sa.Engine) -> None:
