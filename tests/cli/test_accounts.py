@@ -87,6 +87,11 @@ def test_the_first_administrator_is_made_once(root: Path) -> None:
     assert "create_user" in audited(root)
 
 
+def called(actions: str, days: int, institution: str) -> tuple[str, ...]:
+    """The rest of a command that makes a token."""
+    return ("crm", "--actions", actions, "--days", str(days), "--institution", institution, "--as", "root")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -102,70 +107,10 @@ def test_the_first_administrator_is_made_once(root: Path) -> None:
         (("token", "list"), "not_allowed"),
         (("token", "revoke", "1", "--as", "root"), "not_found"),
         (("token", "create", "crm", "--actions", "see_tasks", "--institution", "S1"), "usage"),
-        (
-            (
-                "token",
-                "create",
-                "crm",
-                "--actions",
-                "manage_users",
-                "--days",
-                "9",
-                "--institution",
-                "S1",
-                "--as",
-                "root",
-            ),
-            "input_rejected",
-        ),
-        (
-            (
-                "token",
-                "create",
-                "crm",
-                "--actions",
-                "see_tasks",
-                "--days",
-                "200",
-                "--institution",
-                "S1",
-                "--as",
-                "root",
-            ),
-            "input_rejected",
-        ),
-        (
-            (
-                "token",
-                "create",
-                "crm",
-                "--actions",
-                "see_tasks",
-                "--days",
-                "9",
-                "--institution",
-                "S9",
-                "--as",
-                "root",
-            ),
-            "input_rejected",
-        ),
-        (
-            (
-                "token",
-                "create",
-                "crm",
-                "--actions",
-                ",",
-                "--days",
-                "9",
-                "--institution",
-                "all",
-                "--as",
-                "root",
-            ),
-            "input_rejected",
-        ),
+        (("token", "create", *called("manage_users", 9, "S1")), "input_rejected"),
+        (("token", "create", *called("see_tasks", 200, "S1")), "input_rejected"),
+        (("token", "create", *called("see_tasks", 9, "S9")), "input_rejected"),
+        (("token", "create", *called(",", 9, "all")), "input_rejected"),
     ],
 )
 def test_what_is_not_allowed_or_wrong_is_refused(root: Path, arguments: tuple[str, ...], code: str) -> None:

@@ -84,7 +84,10 @@ def test_a_manager_knocks(page: Page, city: City) -> None:
     page.locator('.column [data-count="following"]', has_text="1").wait_for()
     drag(page, task, "landed")
     page.get_by_label("落地金额").fill("500万")
-    page.get_by_role("button", name="确认").click()
+    # The card lies in its new place at once; the step is kept when the server has answered.
+    with page.expect_response(re.compile("/move")) as answered:
+        page.get_by_role("button", name="确认").click()
+    assert answered.value.ok
     page.locator(f'[data-state-list="landed"] [data-task="{task}"]').wait_for()
     page.reload()
     page.locator(f'[data-state-list="landed"] [data-task="{task}"]').get_by_text("500 万元").wait_for()
