@@ -231,8 +231,10 @@ def deliver(workspace: Workspace) -> int:
     """Send what is due in the outbox and return how many messages were settled."""
     counts = deliver_outbox(workspace.sql, push_settings(workspace), workspace.now(), worker=process_name())
     settled = counts["sent"] + counts["skipped"] + counts["dead"]
-    if settled or counts["failed"]:
-        LOG.info("outbox", extra=counts)
+    # Where no receiver is set everything is skipped: that is no news.
+    news = counts["sent"] or counts["dead"] or counts["failed"]
+    if news or settled:
+        LOG.log(logging.INFO if news else logging.DEBUG, "outbox", extra=counts)
     return settled
 
 

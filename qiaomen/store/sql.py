@@ -6,10 +6,11 @@ one short transaction, committed at its end.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -87,6 +88,10 @@ def _open_sqlite(path: Path) -> sa.Engine:
     absolute = path.absolute()
     with disk_errors(absolute):
         make_folder(absolute.parent)
+        # Nobody else reads it; SQLite gives its side files the same mode. One that is there is not opened here: closing
+        # it again would take this process's locks away.
+        with suppress(FileExistsError):
+            os.close(os.open(absolute, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     engine = sa.create_engine(
         f"sqlite:///{absolute}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )

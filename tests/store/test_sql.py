@@ -170,3 +170,13 @@ def test_an_unreachable_store_is_said_without_its_password(tmp_path: Path) -> No
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(Unavailable), reading(open_sql(f"sqlite:///{tmp_path / 'folder.db'}")):
         pass
+
+
+def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "store.db"
+    engine = open_sql(f"sqlite:///{path}")
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.glob("store.db*")}
+    engine.dispose()
+    assert modes["store.db"] == modes["store.db-wal"] == 0o600

@@ -57,7 +57,10 @@ def drag(page: Page, task: str, state: str) -> None:
     goal = page.locator(f'[data-state-list="{state}"]').bounding_box()
     assert start
     assert goal
-    page.mouse.move(start["x"] + 90, start["y"] + 12)
+    # By the firm's name, where people take hold of a card first.
+    held = card.locator(".task-head a").bounding_box()
+    assert held
+    page.mouse.move(held["x"] + held["width"] / 2, held["y"] + held["height"] / 2)
     page.mouse.down()
     page.mouse.move(start["x"] + 130, start["y"] + 24, steps=4)
     page.mouse.move(goal["x"] + goal["width"] / 2, goal["y"] + 40, steps=14)

@@ -94,7 +94,7 @@ function watchDrag() {
       group: "tasks",
       animation: 120,
       ghostClass: "task-ghost",
-      filter: "a, button, summary",
+      filter: "button, summary",
       preventOnFilter: false,
       delay: 120,
       delayOnTouchOnly: true,
