@@ -46,7 +46,7 @@ bench: $(STAMPS)/test
 # Kills work at 200 drawn points (SOAK='--kills 2000' for a night), then sends 20,000 generated calls.
 soak: $(STAMPS)/test
 	nice $(BIN)/python -m soak $(SOAK)
-	QIAOMEN_FUZZ_CALLS=20000 nice $(BIN)/pytest tests/web/test_fuzz.py
+	FUZZ_CALLS=20000 nice $(BIN)/pytest tests/web/test_fuzz.py
 
 bench-ops: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.ops

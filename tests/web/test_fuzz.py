@@ -10,8 +10,8 @@ from conftest import Enter
 from fastapi import FastAPI
 from fuzzing import fuzz, operations
 
-CALLS = int(os.environ.get("QIAOMEN_FUZZ_CALLS", "2000"))
-SEED = int(os.environ.get("QIAOMEN_FUZZ_SEED", "20260601"))
+CALLS = int(os.environ.get("FUZZ_CALLS", "2000"))
+SEED = int(os.environ.get("FUZZ_SEED", "20260601"))
 # A manager, a branch administrator and a head-office analyst of the small city.
 LOGINS = ("e0001", "e0003", "e0005")
 
