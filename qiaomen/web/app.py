@@ -42,7 +42,8 @@ from qiaomen.web.pages import (
 )
 from qiaomen.web.problems import install_problems
 from qiaomen.web.reading import Readings
-from qiaomen.web.reads import install_read_log
+from qiaomen.web.reads import close_read_log, install_read_log
+from qiaomen.web.refusals import RefusalBound
 from qiaomen.web.rendering import STATIC
 from qiaomen.web.visit import BankNames, Site
 from qiaomen.web.warming import warm
@@ -75,12 +76,12 @@ PAGES = (
 
 def create_app(workspace: Workspace) -> FastAPI:
     """Build the application; the newest generation is read ahead in the background."""
-    read_log = ReadLog(workspace.sql)
+    read_log, bound = ReadLog(workspace.sql), RefusalBound()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the framework's signature
         yield
-        await run_in_threadpool(read_log.close)
+        await run_in_threadpool(close_read_log, read_log, bound)
 
     app = FastAPI(
         title="敲门 Qiaomen",
@@ -105,7 +106,7 @@ def create_app(workspace: Workspace) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.include_router(api, prefix="/api/v1")
     install_problems(app)
-    install_read_log(app, read_log)
+    install_read_log(app, read_log, bound)
     install_gates(app, workspace.settings, app.state.site.entrance.hosts)
     install_monitoring(app)
     return app

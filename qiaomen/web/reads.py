@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qiaomen.bank import ReadLog, Viewer, without_texts
 from qiaomen.vocab import Unavailable
 from qiaomen.web.problems import on_known
+from qiaomen.web.refusals import OVERFLOWED, REFUSED, RefusalBound, refused_action
 
 # Endpoint (module.function) to the action and to the object, in which parts of the path stand in braces.
 READS: Final[Mapping[str, tuple[str, str]]] = {
@@ -79,7 +80,7 @@ SILENT: Final[Mapping[str, str]] = {
 }
 # Free words typed by a person; they may be names or telephone numbers.
 _TYPED: Final = frozenset({"q", "text", "csrf", "next"})
-_EXPRESSIONS: Final = frozenset({"read.screen"})
+_EXPRESSIONS: Final = frozenset({"read.screen", "refused.screen"})
 _FOREIGN: Final = re.compile(r"[^\x20-\x7e]+")
 _DIGITS: Final = re.compile(r"\d{7,}")
 _CODE: Final = re.compile(r"[\x21-\x7e]{1,80}")
@@ -130,13 +131,19 @@ def read_of(scope: Scope, status: int) -> tuple[Viewer, str, str, dict[str, Any]
     if viewer is None or endpoint is None:
         return None
     name = endpoint_name(endpoint)
-    if name in SILENT or (name not in READS and scope["method"] not in {"GET", "HEAD"}):
+    refused = status in REFUSED
+    silent = name in SILENT or (name not in READS and scope["method"] not in {"GET", "HEAD"})
+    if silent and not refused:
         return None
     action, template = READS.get(name, ("read.other", ""))
+    if refused:
+        action = refused_action(action if name in READS else None)
     object_ = (
         state.get("about") or _object(template, scope.get("path_params") or {}) or harmless(scope["path"])
     )
     detail: dict[str, Any] = {"status": status, "generation": state.get("generation")}
+    if refused:
+        detail |= {"method": scope["method"], "path": harmless(scope["path"])}
     if scope["path"].startswith("/api/"):
         detail["by"] = "api"
     if query := _query(action, scope.get("query_string", b"")):
@@ -147,9 +154,10 @@ def read_of(scope: Scope, status: int) -> tuple[Viewer, str, str, dict[str, Any]
 class NotesReads:
     """Notes each read before its answer is sent; answers 503 instead where the log takes no more."""
 
-    def __init__(self, app: ASGIApp, log: ReadLog) -> None:
+    def __init__(self, app: ASGIApp, log: ReadLog, bound: RefusalBound) -> None:
         self._app = app
         self._log = log
+        self._bound = bound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and look at the head of its answer."""
@@ -172,7 +180,14 @@ class NotesReads:
 
     async def _note(self, scope: Scope, status: int) -> Unavailable | None:
         found = read_of(scope, status)
-        if found is None or self._log.note(*found, dt.datetime.now(dt.UTC)):
+        if found is None:
+            return None
+        if status in REFUSED:
+            more = self._bound.admit(found[0])
+            if more is None:
+                return None
+            found[3].update(more)
+        if self._log.note(*found, dt.datetime.now(dt.UTC)):
             return None
         try:
             await run_in_threadpool(self._log.flush)
@@ -181,6 +196,13 @@ class NotesReads:
         return None
 
 
-def install_read_log(app: FastAPI, log: ReadLog) -> None:
-    """Note every read of the application; ``log`` is closed by who made it."""
-    app.add_middleware(NotesReads, log=log)
+def install_read_log(app: FastAPI, log: ReadLog, bound: RefusalBound) -> None:
+    """Note every read of the application; ``close_read_log`` ends it."""
+    app.add_middleware(NotesReads, log=log, bound=bound)
+
+
+def close_read_log(log: ReadLog, bound: RefusalBound) -> None:
+    """Note how many refusals were left out, write what waits and end the log."""
+    for viewer, left_out in bound.rest():
+        log.note(viewer, OVERFLOWED, "requests", {"left_out": left_out}, dt.datetime.now(dt.UTC))
+    log.close()

@@ -43,6 +43,8 @@ HEADERS: Final[dict[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# At signing out the browser drops what it holds of this site. Browsers heed it over HTTPS (and on this machine) only.
+CLEARED: Final = {"Clear-Site-Data": '"cache", "cookies", "storage"'}
 TLS_HEADERS: Final[dict[str, str]] = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 

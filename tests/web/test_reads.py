@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from small_city import City
 
-from qiaomen.bank import verify_audit
+from qiaomen.bank import verify_audit, viewer_by_login
 from qiaomen.store import reading, writing
+from qiaomen.web.rates import Buckets
 from qiaomen.web.reads import READS, SILENT, endpoint_name, harmless
+from qiaomen.web.refusals import PER_MINUTE, RefusalBound
 
 ANALYST, MANAGER, ADMINISTRATOR = "e0001", "e0005", "e0002"
 
@@ -28,7 +31,7 @@ def noted(app: FastAPI, city: City) -> list[dict[str, Any]]:
         rows = connection.execute(
             sa.text(
                 "SELECT actor, action, object, detail FROM audit_log "
-                "WHERE action LIKE 'read.%' OR action LIKE 'export.%' ORDER BY number"
+                "WHERE action LIKE 'read.%' OR action LIKE 'refused.%' OR action LIKE 'export.%' ORDER BY number"
             )
         ).mappings()
         return [{**row, "detail": json.loads(row["detail"])} for row in rows]
@@ -75,8 +78,51 @@ def test_a_look_at_a_company_by_name_says_its_number(app: FastAPI, city: City, e
 
 
 def test_an_attempt_that_was_refused_is_noted(app: FastAPI, city: City, enter: Enter) -> None:
-    assert looked(app, city, enter(ANALYST), "/companies/999999")["detail"]["status"] == 404
-    assert looked(app, city, enter(ADMINISTRATOR), "/companies/1")["detail"]["status"] == 403
+    for login, address, status in ((ANALYST, "/companies/999999", 404), (ADMINISTRATOR, "/companies/1", 403)):
+        row = looked(app, city, enter(login), address)
+        assert (row["actor"], row["action"]) == (login, "refused.company")
+        assert row["object"] == f"company:{address.rpartition('/')[2]}"
+        assert (row["detail"]["status"], row["detail"]["path"]) == (status, address)
+
+
+def test_a_refused_change_is_noted_once(app: FastAPI, city: City, enter: Enter) -> None:
+    browser = enter(MANAGER)
+    before = len(noted(app, city))
+    assert (
+        browser.client.post("/tasks/999999/claim", headers={"X-CSRF-Token": browser.token}).status_code == 404
+    )
+    assert browser.client.post("/tasks/1/claim", headers={"X-CSRF-Token": "forged"}).status_code == 403
+    rows = noted(app, city)[before:]
+    assert [
+        (row["action"], row["object"], row["detail"]["status"], row["detail"]["method"]) for row in rows
+    ] == [
+        ("refused.other", "/tasks/999999/claim", 404, "POST"),
+        ("refused.other", "/tasks/1/claim", 403, "POST"),
+    ]
+
+
+def test_a_scanner_cannot_flood_the_log(app: FastAPI, city: City, enter: Enter) -> None:
+    browser, other = enter(ANALYST), enter(ADMINISTRATOR)
+    before = len(noted(app, city))
+    for number in range(PER_MINUTE + 40):
+        assert browser.get(f"/api/v1/tasks/{900_000 + number}").status_code == 404
+    rows = noted(app, city)[before:]
+    # The bucket refills by one a second while the calls are made.
+    assert PER_MINUTE <= len(rows) < PER_MINUTE + 40
+    assert looked(app, city, other, "/companies/1")["action"] == "refused.company"
+
+
+def test_what_was_left_out_is_counted(city: City) -> None:
+    with reading(city.workspace.sql) as connection:
+        viewer = viewer_by_login(connection, ANALYST, datetime.now(UTC))
+    seconds = [0.0]
+    bound = RefusalBound(Buckets(2, lambda: seconds[0]))
+    assert [bound.admit(viewer) for _ in range(5)] == [{}, {}, None, None, None]
+    seconds[0] = 31.0
+    assert bound.admit(viewer) == {"left_out": 3}
+    assert bound.admit(viewer) is None
+    assert bound.rest() == [(viewer, 1)]
+    assert bound.rest() == []
 
 
 def test_typed_words_stay_out_of_the_log(app: FastAPI, city: City, enter: Enter) -> None:

@@ -15,7 +15,14 @@ from qiaomen.web.entrance import address_of, step_inside
 from qiaomen.web.navigation import home
 from qiaomen.web.problems import ACCOUNT, PasswordDue, SignInNeeded
 from qiaomen.web.rendering import render_plain
-from qiaomen.web.security import check_origin, check_token, form_token, is_local_address, new_visitor
+from qiaomen.web.security import (
+    CLEARED,
+    check_origin,
+    check_token,
+    form_token,
+    is_local_address,
+    new_visitor,
+)
 from qiaomen.web.visit import Visit, changing_account, now, signed_in, site_of
 
 router = APIRouter()
@@ -110,6 +117,6 @@ def log_out(visit: Annotated[Visit, Depends(changing_account)]) -> Response:
         way = close_session(connection, visit.secret)
         audit(connection, visit.viewer, "log_out", visit.viewer.login, now=now())
     left = "/login/left" if way is Way.PROVIDER else "/login"
-    answer = RedirectResponse(left, HTTPStatus.SEE_OTHER)
+    answer = RedirectResponse(left, HTTPStatus.SEE_OTHER, headers=CLEARED)
     cookies.take(answer, cookies.session)
     return answer
