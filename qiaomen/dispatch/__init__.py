@@ -54,7 +54,7 @@ from qiaomen.dispatch.tasks import (
     task_visits,
 )
 from qiaomen.dispatch.visits import CHANNELS, ContactCheck, contacts, may_contact, open_tasks, record_visit
-from qiaomen.dispatch.work import advance, allowed_events, claim, transfer
+from qiaomen.dispatch.work import Room, advance, allowed_events, claim, room_of, transfer
 
 __all__ = [
     "ALLOCATIONS",
@@ -86,6 +86,7 @@ __all__ = [
     "Planned",
     "Recycled",
     "Replayed",
+    "Room",
     "Share",
     "Target",
     "Task",
@@ -135,6 +136,7 @@ __all__ = [
     "recycle_overdue",
     "refresh_tasks",
     "replay",
+    "room_of",
     "sent_leads",
     "task_history",
     "task_visits",

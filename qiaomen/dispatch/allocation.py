@@ -109,7 +109,8 @@ def allocate(
     """Return ALLOCATIONS: one row per admitted lead.
 
     A customer goes to its manager; a prospect to the branch of its region, the best fitting sub-branch and the least
-    loaded manager there, or waits to be claimed. Beyond the pool's limit a lead is deferred (rule ``deferred``); one that
+    loaded manager there, or waits to be claimed. Customers take their managers' room first, above the limit where they
+    are more: nobody else is to call on them; prospects get what is left. Beyond the pool's limit a lead is deferred (rule ``deferred``); one that
     no branch covers, or whose region nobody knows, waits for dispatch by hand (rule ``no_branch``).
     """
     bank = _open_bank(institutions, posts, open_tasks, rules, as_of)
@@ -117,7 +118,8 @@ def allocate(
     admitted = [row for row in leads.to_pylist() if row["admitted"]]
     admitted.sort(key=lambda row: (-(row["priority"] or 0.0), row["lead_id"]))
     rows = []
-    for rank, lead in enumerate(admitted, start=1):
+    ranked = list(enumerate(admitted, start=1))
+    for rank, lead in sorted(ranked, key=lambda item: not item[1]["is_customer"]):
         place = where.get(lead["company_id"], Place())
         held = held_out(lead, rules) and (lead["company_id"], lead["product"] or "") not in bank.tasks
         target = _target(bank, lead, place, held=held)
@@ -136,6 +138,7 @@ def allocate(
                 "rank": rank,
             }
         )
+    rows.sort(key=lambda row: row["rank"])
     return ALLOCATIONS.conform(pa.Table.from_pylist(rows, schema=ALLOCATIONS.schema))
 
 

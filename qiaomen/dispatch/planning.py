@@ -151,7 +151,12 @@ def plan_dispatch(
     plan = _Plan(viewer, scope_of(viewer), bank, standing, facts, admission, as_of, target)
     if target is not None:
         _check_target(plan, target)
-    return [_planned(plan, lead, allocations.get(lead["lead_id"])) for lead in listed]
+    # As in the allocation: customers take their managers' room before prospects do.
+    order = sorted(range(len(listed)), key=lambda place: not listed[place]["is_customer"])
+    planned = {
+        place: _planned(plan, listed[place], allocations.get(listed[place]["lead_id"])) for place in order
+    }
+    return [planned[place] for place in range(len(listed))]
 
 
 def _bank(connection: Connection, rules: AllocationRules, as_of: date) -> Bank:

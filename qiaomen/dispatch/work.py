@@ -6,7 +6,7 @@ A change gives the version it was based on; ``Conflict`` where somebody was fast
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -45,10 +45,24 @@ _STAMP: Final = {
 }
 _BY_ADMIN: Final = frozenset({TaskEvent.ASSIGN, TaskEvent.WITHDRAW})
 _BY_SYSTEM: Final = frozenset({TaskEvent.RECYCLE, TaskEvent.ESCALATE})
-_HELD: Final = sa.select(sa.func.count()).where(
-    TASKS.c.manager_no == sa.bindparam("staff_no"), TASKS.c.state != TaskState.CLOSED.value
-)
+_HELD: Final = sa.select(
+    sa.func.count().label("held"), sa.func.count().filter(TASKS.c.is_customer).label("customers")
+).where(TASKS.c.manager_no == sa.bindparam("staff_no"), TASKS.c.state != TaskState.CLOSED.value)
 Deadlines = Mapping[TaskState, timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A manager's open tasks, those of customers among them, and the limit, which customers' tasks may exceed."""
+
+    held: int
+    customers: int
+    capacity: int
+
+    @property
+    def left(self) -> int:
+        """How many tasks the manager may still claim or be given."""
+        return max(0, self.capacity - self.held)
 
 
 def may_do(viewer: Viewer, task: Task, event: TaskEvent) -> bool:
@@ -136,12 +150,23 @@ def _require_capacity(
 ) -> None:
     if task.manager_no == staff_no:
         return
+    room = room_of(connection, staff_no, now, rules)
+    if not room.left:
+        raise Conflict(
+            f"该客户经理进行中的任务有 {room.held} 条（其中存量客户 {room.customers} 条），上限 {room.capacity} 条",
+            remedy=f"先办结、退回或转交 {room.held - room.capacity + 1} 条，或请管理员调高任务上限",
+        )
+
+
+def room_of(
+    connection: Connection, staff_no: str, now: datetime, rules: AllocationRules | None = None
+) -> Room:
+    """Return how many open tasks a manager has and may have."""
     posts = posts_of(connection, staff_no, today_of(now))
     given = [post.capacity for post in posts if post.capacity is not None]
     capacity = given[0] if given else (rules or shipped_allocation_rules()).capacity_default
-    held = connection.execute(_HELD, {"staff_no": staff_no}).scalar_one()
-    if held >= capacity:
-        raise Conflict(f"该客户经理进行中的任务已达上限（{capacity}条）", remedy="先办结或退回部分任务")
+    held, customers = connection.execute(_HELD, {"staff_no": staff_no}).one()
+    return Room(held, customers, capacity)
 
 
 def advance(

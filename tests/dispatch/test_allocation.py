@@ -173,6 +173,24 @@ def test_full_managers_leave_leads_to_be_claimed_and_a_full_pool_defers() -> Non
     assert [found[n]["rank"] for n in range(1, 8)] == list(range(1, 8))
 
 
+def test_customers_take_their_managers_room_before_prospects() -> None:
+    posts = [manager("M1", "S1", 3)]
+    kept = {"is_customer": True, "origin": "expiry"}
+    home = {"region_code": "310115", "institution_code": "S1", "manager_no": "M1"}
+    # Prospects have the higher priority; two customers leave them one place of three.
+    leads = [lead(n, priority=90.0 - n) for n in (1, 2, 3)] + [
+        lead(n, priority=10.0 - n, **kept) for n in (4, 5)
+    ]
+    places = [{"company_id": n, "region_code": "310115"} for n in (1, 2, 3)]
+    found = run(leads, [*places, *({"company_id": n} | home for n in (4, 5))], posts=posts)
+    assert [found[n]["manager_no"] for n in range(1, 6)] == ["M1", None, None, "M1", "M1"]
+    assert [found[n]["rank"] for n in range(1, 6)] == [1, 2, 3, 4, 5]
+    # More customers than room: all stay with their manager, and no prospect comes on top.
+    many = [lead(n, priority=1.0, **kept) for n in range(4, 9)]
+    found = run([lead(1), *many], [*places, *({"company_id": n} | home for n in range(4, 9))], posts=posts)
+    assert [found[n]["manager_no"] for n in (1, *range(4, 9))] == [None, *["M1"] * 5]
+
+
 def test_an_open_task_keeps_its_place() -> None:
     task = {"task_id": 7, "company_id": 1, "product": "kqd", "state": "following", "manager_no": "M3",
             "branch_code": "B1", "sub_branch_code": "S2"}  # fmt: skip

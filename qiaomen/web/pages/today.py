@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from qiaomen.bank import Action
 from qiaomen.customers import CUSTOMERS, DEALINGS
-from qiaomen.dispatch import Task, TaskFilter, list_tasks, task_visits
+from qiaomen.dispatch import Room, Task, TaskFilter, list_tasks, room_of, task_visits
 from qiaomen.opportunities import OPPORTUNITIES
 from qiaomen.store import reading
 from qiaomen.vocab import Role, TaskState
@@ -277,11 +277,19 @@ def sections(visit: Visit, connection: Connection, tasks: Sequence[Task]) -> tup
     )
 
 
+def limit_words(room: Room) -> str:
+    """Say how many tasks the manager may have, and why there can be more."""
+    if room.held > room.capacity:
+        return f"超出上限 {room.capacity} 条（存量客户 {room.customers} 条归主办，不受上限）"
+    return f"上限 {room.capacity} 条"
+
+
 def today_view(visit: Visit) -> TodayView:
     """Compute the page."""
     with reading(visit.sql) as connection:
         tasks = own_tasks(visit, connection)
         parts = sections(visit, connection, tasks)
+        room = room_of(connection, visit.viewer.staff_no or "", visit.moment)
     mine = [task for task in tasks if task.manager_no == visit.viewer.staff_no]
     late = sum(1 for task in mine if task.overdue(visit.moment))
     landed = [task for task in mine if task.state is TaskState.LANDED]
@@ -295,7 +303,7 @@ def today_view(visit: Visit) -> TodayView:
                 "进行中任务",
                 formats.count(len(mine)),
                 "条",
-                f"涉及 {len({task.company_id for task in mine}):,} 户",
+                f"涉及 {len({task.company_id for task in mine}):,} 户，{limit_words(room)}",
                 href="/tasks?scope=mine",
             ),
             Figure("超期", formats.count(late), "条", "按各状态的时限", href="/tasks?scope=mine&late=1"),
@@ -303,7 +311,7 @@ def today_view(visit: Visit) -> TodayView:
                 "可认领",
                 formats.count(len(tasks) - len(mine)),
                 "条",
-                "本支行公共池",
+                "本支行公共池" if room.left else "已到任务上限，办结或退回后可认领",
                 href="/tasks?scope=pool",
             ),
             Figure(
