@@ -50,6 +50,8 @@ soak: $(STAMPS)/test
 
 bench-ops: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.ops
+	$(BIN)/python -m benchmarks.bombs
+	$(BIN)/python -m benchmarks.load
 
 screenshots: $(STAMPS)/test
 	$(BIN)/python scripts/screenshots.py $(DEMO)

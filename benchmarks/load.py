@@ -212,14 +212,14 @@ def people_of(root: Path, users: int) -> list[tuple[str, str, str, str]]:
     """Return login, password, role and staff number of so many users in the stated shares."""
     from datetime import UTC, datetime
 
-    from qiaomen.bank import create_users_for_staff, viewer_by_login
+    from qiaomen.bank import FirstPassword, create_users_for_staff, viewer_by_login
     from qiaomen.jobs import Workspace
     from qiaomen.store import reading, writing
 
     workspace = Workspace(root)
     now = datetime.now(UTC)
     with writing(workspace.sql) as connection:
-        made = create_users_for_staff(connection, now=now)
+        made = create_users_for_staff(connection, now=now, first=FirstPassword.LASTS)
     found: list[tuple[str, str, str, str]] = []
     with reading(workspace.sql) as connection:
         numbers = {user.login: viewer_by_login(connection, user.login, now).staff_no or "" for user in made}

@@ -32,6 +32,11 @@ FIELD_LIMIT: Final = 4 << 20
 # How far down a table may begin.
 TITLE_ROWS: Final = 10
 MAX_UNPACKED: Final = 8 << 30
+# Beyond this a line is no row of a table, and reading it whole would fill the memory.
+LINE_LIMIT: Final = 16 << 20
+# Tables pack ten to forty times smaller; far more in a large file is made to exhaust the machine.
+PACKED_RATIO: Final = 200
+PACKED_LARGE: Final = 128 << 20
 DELIMITED: Final = frozenset({".csv", ".tsv", ".txt"})
 READABLE: Final = (*sorted(DELIMITED), ".xlsx", ".parquet")
 _SPACES: Final = re.compile(r"[\s*＊]+")
@@ -159,12 +164,23 @@ def _open_document(path: Path, form: FileFormat) -> RowFile:
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
-    total = 0
+    total = unbroken = 0
+    line = 1
+    packed = path.stat().st_size
     with _raw(path) as stream:
         while chunk := stream.read(1 << 20):
             total += len(chunk)
-            if total > MAX_UNPACKED:
-                raise InputRejected("解压后过大", where=path.name, remedy="拆成多个文件后再装载")
+            if total > MAX_UNPACKED or total > max(PACKED_LARGE, PACKED_RATIO * packed):
+                raise InputRejected("解压后过大", where=path.name, remedy="拆成多个文件，或不压缩后再装载")
+            last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+            line += chunk.count(b"\n")
+            unbroken = unbroken + len(chunk) if last < 0 else len(chunk) - last - 1
+            if unbroken > LINE_LIMIT:
+                raise InputRejected(
+                    f"一行超过 {LINE_LIMIT >> 20} MB",
+                    where=f"{path.name} 第 {line} 行",
+                    remedy="检查换行符是否缺失",
+                )
             yield chunk
 
 

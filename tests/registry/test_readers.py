@@ -244,6 +244,24 @@ def test_a_bomb_is_refused_before_it_opens(tmp_path: Path) -> None:
     assert "XLSX 过大" in refused(path).message
 
 
+def test_a_packed_line_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "line.csv.gz"
+    with gzip.open(path, "wb") as file:
+        file.write("企业名称\n甲\n".encode() + b"0" * (40 << 20))
+    error = refused(path)
+    assert "一行超过 16 MB" in error.message
+    assert "第 3 行" in (error.where or "")
+
+
+def test_a_packed_file_of_too_many_rows_for_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    with gzip.open(path, "wb") as file:
+        file.write("企业名称\n".encode())
+        for _ in range(140):
+            file.write(b"0\n" * (1 << 19))
+    assert "解压后过大" in refused(path).message
+
+
 def test_far_corners_are_refused_before_they_open(tmp_path: Path) -> None:
     path = tmp_path / "corner.xlsx"
     cells = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
