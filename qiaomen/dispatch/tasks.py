@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -212,13 +213,15 @@ def list_tasks(
     return TaskPage(tuple(read_task(viewer, row, names) for row in rows), int(items), int(firms))
 
 
+@lru_cache(maxsize=1024)
+def _one_of(viewer: Viewer) -> sa.Select[Any]:
+    # A claim spends a third of its time on building this condition; it hangs on the viewer alone.
+    return sa.select(TASKS).where(TASKS.c.task_id == sa.bindparam("task_id"), visible(viewer))
+
+
 def get_task(viewer: Viewer, connection: Connection, task_id: int) -> Task:
     """Return one task; ``NotFound`` where there is none or the viewer may not know of it."""
-    row = (
-        connection.execute(sa.select(TASKS).where(TASKS.c.task_id == task_id, visible(viewer)))
-        .mappings()
-        .first()
-    )
+    row = connection.execute(_one_of(viewer), {"task_id": task_id}).mappings().first()
     if row is None:
         raise NotFound("任务不存在", remedy="检查任务编号")
     code, manager = row["who_institution_code"], row["who_manager_no"]
