@@ -69,7 +69,9 @@ def may_do(viewer: Viewer, task: Task, event: TaskEvent) -> bool:
     """Whether a viewer who sees the task may ask for the event (its state is another question)."""
     if event in _BY_SYSTEM or not may(viewer, Action.WORK_TASKS):
         return False
-    scope = scope_of(viewer, Action.TRANSFER_TASKS)
+    # A system (CRM) that may work tasks reports what was done with any task of its institutions; it assigns none.
+    system = viewer.has(Role.INTEGRATOR)
+    scope = scope_of(viewer, Action.WORK_TASKS if system else Action.TRANSFER_TASKS)
     governs = (
         scope.whole_bank
         or task.sub_branch_code in scope.institutions
@@ -79,7 +81,7 @@ def may_do(viewer: Viewer, task: Task, event: TaskEvent) -> bool:
     if event is TaskEvent.CLAIM:
         return own or (task.manager_no is None and bool(viewer.manager_nos))
     if event in _BY_ADMIN:
-        return governs
+        return governs and not system
     return own or governs
 
 
