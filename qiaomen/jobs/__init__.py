@@ -22,6 +22,7 @@ from qiaomen.jobs.lists import (
 from qiaomen.jobs.loading import LoadReport, load_files
 from qiaomen.jobs.measures import Measures, check_stores, measure
 from qiaomen.jobs.observer import Observer, silent
+from qiaomen.jobs.pushed import CHANNELS, LARGEST_BATCH, PushReceipt, Refused, receive_pushed
 from qiaomen.jobs.retaining import retention_of
 from qiaomen.jobs.run_record import ask_run
 from qiaomen.jobs.running import RUN_STEPS, RunReport, last_report, run_all
@@ -32,6 +33,8 @@ from qiaomen.jobs.working import work_forever
 from qiaomen.jobs.workspace import Workspace, init_workspace
 
 __all__ = [
+    "CHANNELS",
+    "LARGEST_BATCH",
     "LOADED_TABLES",
     "RUN_STEPS",
     "TABLES",
@@ -40,6 +43,8 @@ __all__ = [
     "LoadReport",
     "Measures",
     "Observer",
+    "PushReceipt",
+    "Refused",
     "RunReport",
     "Selection",
     "UpgradeReport",
@@ -66,6 +71,7 @@ __all__ = [
     "plan_selection",
     "preview_hand_over",
     "publish_keepers",
+    "receive_pushed",
     "restore",
     "result_hashes",
     "retention_of",

@@ -21,6 +21,7 @@ from qiaomen.jobs.freshness import inputs_mark, marker
 from qiaomen.jobs.handing import publish_keepers
 from qiaomen.jobs.leases import kept_lease
 from qiaomen.jobs.observer import Observer
+from qiaomen.jobs.pushed import take_pushed, waits
 from qiaomen.jobs.report_words import report_hints, report_rows
 from qiaomen.jobs.retaining import note_retention
 from qiaomen.jobs.rules_record import note_rules
@@ -121,6 +122,7 @@ def run_job(workspace: Workspace, job: jobs.Job, day: date, observer: Observer) 
     try:
         _need_companies(workspace)
         with kept_lease(workspace, job):
+            take_pushed(workspace, job)
             report = _publish(workspace, job, day, observer)
             observer("生成任务", PUBLISHED)
             _write_tasks(workspace, job, report, started)
@@ -137,7 +139,7 @@ def last_report(workspace: Workspace, as_of: date | None) -> RunReport | None:
     """Return the report of the last run where another one would read the same; none where anything changed."""
     day = as_of or workspace.as_of
     snapshot = workspace.lake.snapshot()
-    job = last_run(workspace) if snapshot.has("membership_index") else None
+    job = last_run(workspace) if snapshot.has("membership_index") and not waits(workspace) else None
     if job is None or job.result is None or job.result.get("inputs") != inputs_mark(workspace, day):
         return None
     return RunReport(

@@ -253,6 +253,17 @@ ROUTES: dict[str, Route] = {
         )
     ),
 }
+ROUTES["POST /api/v1/inbound/{channel}"] = Route(
+    tuple(
+        Case(
+            f"/api/v1/inbound/{channel}",
+            dict.fromkeys(ROLES, 403),
+            json={"messages": [{"event_no": "e1", "sequence": 1, "record": {}}]},
+        )
+        for channel in ("opportunities", "outcomes", "tasks")
+    ),
+    why="for tokens and signatures; tests/web/test_inbound.py",
+)
 ROUTES["POST /system/run"] = Route(
     why="queues a run; its role is that of GET /system, tests/web/test_pages.py"
 )

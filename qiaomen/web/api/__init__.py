@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from qiaomen.web.api.catalogue import router as catalogue
 from qiaomen.web.api.companies import router as companies
+from qiaomen.web.api.inbound import router as inbound
 from qiaomen.web.api.tasks import router as tasks
 from qiaomen.web.api.updates import router as updates
 
@@ -17,5 +18,5 @@ router = APIRouter(
         422: {"description": "the input cannot be accepted"},
     }
 )
-for part in (companies, catalogue, tasks, updates):
+for part in (companies, catalogue, tasks, updates, inbound):
     router.include_router(part)
