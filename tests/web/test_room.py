@@ -35,7 +35,11 @@ def test_a_full_manager_reads_why_nothing_can_be_claimed(app: FastAPI, city: Cit
     page = browser.get("/today").text
     assert "超出上限 1 条" in page
     assert "已到任务上限" in page
-    answer = browser.client.post(f"/api/v1/tasks/{pool}/claim", headers={"X-CSRF-Token": browser.token})
+    answer = browser.client.post(
+        f"/api/v1/tasks/{pool}/steps",
+        json={"event": "claim", "version": 1},
+        headers={"X-CSRF-Token": browser.token},
+    )
     assert answer.status_code == 409
     assert "上限 1 条" in answer.json()["detail"]
     assert "先办结、退回或转交" in answer.json()["remedy"]
