@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 import pyarrow.compute as pc
 from fastapi import APIRouter, Depends, Form, Query
@@ -21,7 +22,7 @@ from qiaomen.customers import (
     match_decisions,
     undo_decision,
 )
-from qiaomen.registry import COMPANIES
+from qiaomen.registry import COMPANIES, load_money_reader
 from qiaomen.store import reading, writing
 from qiaomen.vocab import OUTCOME_LABELS, InputRejected, MatchOutcome, NotFound
 from qiaomen.web import formats
@@ -43,6 +44,9 @@ FACTS: Final = (
     ("industry_name", "行业", "industry_name"),
 )
 
+AMOUNT: Final = "capital_text"
+WAN: Final = 1e4
+ROUNDING: Final = 0.001
 PERSONAL: Final = frozenset({"legal_representative"})
 
 router = APIRouter()
@@ -104,7 +108,7 @@ def comparisons(
         ours, theirs = plain(record.get(ours_name)), plain(company.get(theirs_name))
         if not ours and not theirs:
             continue
-        same = None if not ours or not theirs else _alike(ours, theirs)
+        same = None if not ours or not theirs else _same(ours_name, record, company, ours, theirs)
         if ours_name == "phone":
             # Whether they agree is all that the decision needs; somebody may have refused to be called there.
             ours, theirs = mask_contact(ours), mask_contact(theirs)
@@ -114,6 +118,28 @@ def comparisons(
             theirs = plain(mask_row(viewer, COMPANIES, {theirs_name: theirs})[theirs_name])
         found.append(Comparison(label, ours or "—", theirs or "—", same))
     return tuple(found)
+
+
+def _same(
+    name: str, record: Mapping[str, Any], company: Mapping[str, Any], ours: str, theirs: str
+) -> bool | None:
+    """Compare amounts as amounts, and all else as text; nothing where an amount cannot be read."""
+    if name != AMOUNT:
+        return _alike(ours, theirs)
+    try:
+        first = load_money_reader().read(str(record[AMOUNT]).strip(), WAN)
+    except ValueError:
+        return None
+    second = float(company["capital_cny"])
+    if str(record[AMOUNT]).strip().replace(".", "", 1).isdigit():
+        # A bare number is in yuan or, as registers often have it, in ten thousand yuan.
+        return any(_near(number, second) for number in (first, first / WAN))
+    return _near(first, second)
+
+
+def _near(first: float, second: float) -> bool:
+    """Whether two amounts agree but for rounding."""
+    return abs(first - second) <= ROUNDING * max(abs(first), abs(second))
 
 
 def _alike(ours: str, theirs: str) -> bool:
@@ -149,19 +175,29 @@ def match_row(visit: Visit, row: Record, decided: Mapping[tuple[str, str], Recor
     )
 
 
+def next_open(shown: Sequence[MatchRow], source: str, record_key: str) -> str:
+    """Return the number on the page of the first undecided row after one, or of any; empty where there is none."""
+    places = [
+        place for place, row in enumerate(shown) if (row.source, row.record_key) == (source, record_key)
+    ]
+    after = places[0] if places else -1
+    undecided = [place for place, row in enumerate(shown) if not row.decided]
+    return str(min(undecided, key=lambda place: (place < after, place), default=""))
+
+
 @router.get("/inventory/matches")
 def show(
     visit: Annotated[Visit, Depends(signed_in)],
     outcome: Annotated[MatchOutcome, Query()] = MatchOutcome.AMBIGUOUS,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    done: Annotated[str, Query(max_length=200)] = "",
+    done_source: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
-    """Show the rows of one outcome; the doubtful first."""
+    """Show the rows of one outcome in their order; ``done`` is the row that was just decided, or taken back."""
     visit.require(Action.DECIDE_MATCHES)
     with reading(visit.sql) as connection:
         decided = {(row["source"], row["record_key"]): row for row in match_decisions(connection).to_pylist()}
     rows = visit.reading.once(rows_of, outcome.value)
-    # What was decided already goes to the end, so that the next doubtful row is always on top.
-    rows = sorted(rows, key=lambda row: (row["source"], row["record_key"]) in decided)
     held = Page(page, PAGE_SIZE, len(rows), "/inventory/matches", (("outcome", outcome.value),))
     counts = {item.value: len(visit.reading.once(rows_of, item.value)) for item in MatchOutcome}
     options = [
@@ -179,13 +215,18 @@ def show(
             MatchOutcome.VERIFIED,
         )
     ]
+    shown = [match_row(visit, row, decided) for row in rows[held.start : held.start + PAGE_SIZE]]
+    just = next((row for row in rows if (row["source"], row["record_key"]) == (done_source, done)), None)
     return visit.render(
         "matches.html",
         key="inventory",
         title="客户盘点 · 匹配复核",
         tabs=inventory_tabs(visit),
         tab_key="matches",
-        rows=[match_row(visit, row, decided) for row in rows[held.start : held.start + PAGE_SIZE]],
+        rows=shown,
+        done=match_row(visit, just, decided) if just else None,
+        left=sum((row["source"], row["record_key"]) not in decided for row in rows),
+        next_key=next_open(shown, done_source, done) if just else "",
         pages=held,
         options=options,
         outcome=outcome.value,
@@ -200,6 +241,7 @@ def decide(
     record_key: Annotated[str, Form(max_length=200)],
     choice: Annotated[str, Form(max_length=20)],
     outcome: Annotated[MatchOutcome, Form()] = MatchOutcome.AMBIGUOUS,
+    page: Annotated[int, Form(ge=1, le=100_000)] = 1,
 ) -> Response:
     """Note which company a row is, that it is none of them, or take the choice back."""
     visit.require(Action.DECIDE_MATCHES)
@@ -216,4 +258,5 @@ def decide(
             decide_match(visit.viewer, connection, record, int(choice), now=now())
         else:
             raise InputRejected("没有这个选项", remedy="选一家候选企业，或“都不是”")
-    return RedirectResponse(f"/inventory/matches?outcome={outcome.value}", HTTPStatus.SEE_OTHER)
+    back = urlencode({"outcome": outcome.value, "page": page, "done": record_key, "done_source": source})
+    return RedirectResponse(f"/inventory/matches?{back}", HTTPStatus.SEE_OTHER)
