@@ -397,7 +397,9 @@ def test_transfers_stay_within_reach_and_capacity(bank: sa.Engine) -> None:
         assert (moved.sub_branch_code, moved.branch_code, moved.manager_no) == ("S3", "B2", "M3")
         for number in (3, 4):
             transfer(admin, connection, task_of(bank, number), "M2", expected_version=1, reason="", now=NOW)
-        with pytest.raises(Conflict, match=r"有 3 条（其中存量客户 0 条），上限 3 条.*先办结、退回或转交 1 条"):
+        with pytest.raises(
+            Conflict, match=r"有 3 条（其中存量客户 0 条），上限 3 条.*先办结、退回或转交 1 条"
+        ):
             claim(viewer_by_login(connection, "m2", NOW), connection, task_of(bank, 5), now=NOW)
     assert 2 not in ids(bank, m1)
     assert 2 in ids(bank, viewer(bank, "m3"))
