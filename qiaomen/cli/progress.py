@@ -6,9 +6,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 
 from qiaomen.cli.output import say
 from qiaomen.jobs import Observer
+
+
+def forward(show: Observer) -> Observer:
+    """Return an observer that shows fractions between 0 and 1 only, and never less than it showed before."""
+    shown = 0.0
+
+    def tell(step: str, fraction: float) -> None:
+        nonlocal shown
+        if isfinite(fraction):
+            shown = max(shown, min(fraction, 1.0))
+        show(step, shown)
+
+    return tell
 
 
 @contextmanager
@@ -23,7 +37,7 @@ def watched(title: str) -> Iterator[Observer]:
     def line(step: str, fraction: float) -> None:
         say(f"[{time.monotonic() - started:6.1f} s] {fraction:4.0%} {title}：{step}")
 
-    yield line
+    yield forward(line)
 
 
 @contextmanager
@@ -44,4 +58,4 @@ def _bar(title: str) -> Iterator[Observer]:
         def update(step: str, fraction: float) -> None:
             bar.update(task, completed=fraction, description=f"{title}：{step}")
 
-        yield update
+        yield forward(update)
