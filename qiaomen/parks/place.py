@@ -19,13 +19,17 @@ from numpy.typing import NDArray
 
 from qiaomen.chains import PhraseIndex, folded, with_company_ids
 from qiaomen.parks.tables import PARK_RESIDENT_RECORDS, PARK_RESIDENTS, PARKS
-from qiaomen.vocab import region_prefix
+from qiaomen.registry import resolve_address
+from qiaomen.vocab import RegionLevel, region_prefix
 
 EARTH_RADIUS_M: Final = 6_371_008.8
 METRES_PER_DEGREE: Final = EARTH_RADIUS_M * np.pi / 180
 DISTINCTIVE: Final = 4
 """Where the company's region is unknown a word of the address must have this many characters."""
 SHORTEST: Final = 2
+CITY: Final = 4
+DISTRICT: Final = 6
+"""Digits of a division code. A park of several districts gives the code of its city, and takes in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _row(company: int, park: str, basis: str, evidence: str) -> dict[str, Any]:
 def _by_address(
     companies: pa.Table, parks: pa.Table, ended: set[tuple[int, str]], counts: Counter[str]
 ) -> list[dict[str, Any]]:
-    """Place companies whose address holds a park's words or name and whose city is the park's."""
+    """Place companies whose address holds a park's words or name and which lie where the park lies."""
     owners = _words_of_parks(parks, counts)
     index = PhraseIndex(sorted(owners))
     hits = index.find(companies.column("address"))
@@ -180,17 +184,20 @@ def _fitting(
     owners: Mapping[str, list[dict[str, Any]]],
     counts: Counter[str],
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Return (word, park) for each park in the company's city, by its longest word.
+    """Return (word, park) for each park that lies where the company does, by its longest word.
 
     A park whose word only stands inside a longer word of another park is left out.
     """
     best: dict[str, tuple[str, dict[str, Any]]] = {}
+    region = _where(company)
     for word in sorted(found, key=lambda text: (-len(text), text)):
         for park in owners[word]:
-            if _same_city(company["region_code"], park["region_code"], word):
-                best.setdefault(park["park_code"], (word, park))
-            else:
+            if not _same_place(region, park["region_code"], word, CITY):
                 counts["address:other_city"] += 1
+            elif not _same_place(region, park["region_code"], word, DISTRICT):
+                counts["address:other_district"] += 1
+            else:
+                best.setdefault(park["park_code"], (word, park))
     longest = {word for word, _ in best.values()}
     return [
         best[code]
@@ -199,10 +206,24 @@ def _fitting(
     ]
 
 
-def _same_city(company_region: str | None, park_region: str | None, word: str) -> bool:
+def _where(company: Mapping[str, Any]) -> str | None:
+    """Return the district that the address names in the company's city, else the company's region.
+
+    A building's 东区 reads as a district of another province; such a one is not taken.
+    """
+    named = resolve_address(company["address"])
+    region: str | None = company["region_code"]
+    if named.level != RegionLevel.DISTRICT:
+        return region
+    city = region_prefix(region or "")[:CITY]
+    return named.code if named.code.startswith(city) else region
+
+
+def _same_place(company_region: str | None, park_region: str | None, word: str, digits: int) -> bool:
+    """Return whether both lie in the same division, as far as both are known and ``digits`` of the code tell."""
     if not company_region or not park_region:
         return len(word) >= DISTINCTIVE
-    reach = min(len(region_prefix(company_region)), len(region_prefix(park_region)), 4)
+    reach = min(len(region_prefix(company_region)), len(region_prefix(park_region)), digits)
     return company_region[:reach] == park_region[:reach]
 
 

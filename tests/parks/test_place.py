@@ -64,6 +64,24 @@ def test_the_same_word_in_another_city_does_not_count():
     assert placed.counts["address:other_city"] == 2
 
 
+def test_the_same_road_in_another_district_does_not_count():
+    firms = companies(
+        {"address": "上海市闵行区澜江路8号", "region_code": "310112"},
+        {"address": "上海市嘉定区澜江路8号"},
+        # The address decides, whatever the register's region says.
+        {"address": "上海市闵行区澜江路8号", "region_code": "310115"},
+        {"address": "澜江路8号", "region_code": "310112"},
+        {"address": "上海市浦东新区澜江路8号", "region_code": "310112"},
+        {"address": "澜江路8号", "region_code": "310000"},
+        # A park of the whole city takes in its districts.
+        {"address": "苏州市虎丘区高新区1号", "region_code": "320505"},
+    )
+    placed = place(firms)
+    assert where(placed) == {4: [("P1", "address")], 5: [("P1", "address")], 6: [("P3", "address")]}
+    assert placed.counts["address:other_district"] == 4
+    assert "address:other_city" not in placed.counts
+
+
 def test_a_stay_that_has_ended_rules_out_weaker_grounds():
     firms = companies({"address": "澜江路1号", "region_code": "310115", "lon": 121.6, "lat": 31.2})
     ended = {"company_ref": "a", "park_code": "P1", "until": date(2025, 1, 1)}
