@@ -44,7 +44,8 @@ HEADERS: Final[dict[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 # At signing out the browser drops what it holds of this site. Browsers heed it over HTTPS (and on this machine) only.
-CLEARED: Final = {"Clear-Site-Data": '"cache", "cookies", "storage"'}
+# "cookies" is left out: it reaches the whole registered domain, so other systems of the bank as well.
+CLEARED: Final = {"Clear-Site-Data": '"cache", "storage"'}
 TLS_HEADERS: Final[dict[str, str]] = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 
