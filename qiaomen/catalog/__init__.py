@@ -4,6 +4,14 @@ Row types of all other catalogues stand in the folder that owns the rules.
 """
 
 from qiaomen.catalog.rows import CatalogRow, read_rows
-from qiaomen.catalog.standards import Division, Industry, load_divisions, load_industries
+from qiaomen.catalog.standards import Division, Industry, division_names, load_divisions, load_industries
 
-__all__ = ["CatalogRow", "Division", "Industry", "load_divisions", "load_industries", "read_rows"]
+__all__ = [
+    "CatalogRow",
+    "Division",
+    "Industry",
+    "division_names",
+    "load_divisions",
+    "load_industries",
+    "read_rows",
+]

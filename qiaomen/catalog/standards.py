@@ -5,10 +5,15 @@ Both files are written by ``scripts/write_divisions.py``; a bank may add to them
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from qiaomen.catalog.rows import CatalogRow, read_rows
+
+# Digits three and four of the groups that stand between a province and its districts without a name of their own.
+_GROUPS: Final = {"01": "市辖区", "02": "县"}
 
 
 class Division(CatalogRow):
@@ -26,6 +31,17 @@ class Division(CatalogRow):
         """Former (name, code) pairs."""
         pairs = (entry.partition("@") for entry in self.former)
         return tuple((name, code) for name, _, code in pairs)
+
+
+def division_names(rows: Iterable[Division]) -> dict[str, str]:
+    """Return names by code of the divisions and of the nameless groups between province and district (310100)."""
+    listed = list(rows)
+    names = {row.code: row.name for row in listed}
+    for row in listed:
+        group, province = f"{row.code[:4]}00", names.get(f"{row.code[:2]}0000", "")
+        if group not in names:
+            names[group] = province + _GROUPS.get(row.code[2:4], "直辖县级行政区划")
+    return names
 
 
 class Industry(CatalogRow):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from qiaomen import chains, membership, opportunities, parks, reports, scoring, tags
 from qiaomen.bank import INSTITUTION_RECORDS
-from qiaomen.catalog import load_divisions, load_industries
+from qiaomen.catalog import division_names, load_divisions, load_industries
 from qiaomen.customers import CUSTOMERS
 from qiaomen.jobs.context import Run
 from qiaomen.jobs.profile import resolved
@@ -127,7 +127,7 @@ def _facts(run: Run, live: ir.Table) -> ir.Table:
 def _names(run: Run) -> pa.Table:
     """Return the Chinese names of values and fields."""
     rows = [("field", code, label) for code, label in FACTS.items()]
-    rows += [("region", row.code, row.name) for row in load_divisions(run.overlay)]
+    rows += [("region", code, name) for code, name in division_names(load_divisions(run.overlay)).items()]
     rows += [("industry", row.code, row.name) for row in load_industries(run.overlay)]
     rows += [("tier", code, label) for code, label in TIER_LABELS.items()]
     rows += [("tag", tag.code, tag.name_zh) for tag in tags.load_tags(run.overlay).values()]

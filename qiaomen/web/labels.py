@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from qiaomen.catalog import load_divisions, load_industries
+from qiaomen.catalog import division_names, load_divisions, load_industries
 from qiaomen.chains import load_plans
 from qiaomen.opportunities import OpportunityKind, load_kinds
 from qiaomen.registry import load_sources
@@ -34,7 +34,7 @@ class Labels:
     def read(cls, overlay: Path | None) -> Labels:
         """Read the catalogues with the bank's overlay."""
         return cls(
-            regions={row.code: row.name for row in load_divisions(overlay)},
+            regions=division_names(load_divisions(overlay)),
             industries={row.code: row.name for row in load_industries(overlay)},
             kinds=load_kinds(overlay),
             products=load_products(overlay),

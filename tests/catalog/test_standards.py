@@ -1,6 +1,6 @@
 """The shipped standards are whole: codes, parents, points, former names."""
 
-from qiaomen.catalog import load_divisions, load_industries
+from qiaomen.catalog import division_names, load_divisions, load_industries
 from qiaomen.vocab import PROVINCES, region_level
 
 
@@ -19,6 +19,15 @@ def test_former_names_lead_to_the_present():
     assert ("鄞县", "330227") in rows["330212"].former_places
     assert ("闸北区", "310108") in rows["310106"].former_places
     assert ("襄樊市", "420600") in rows["420600"].former_places
+
+
+def test_groups_between_province_and_district_have_names():
+    names = division_names(load_divisions())
+    assert names["310100"] == "上海市市辖区"
+    assert names["500200"] == "重庆市县"
+    assert names["429000"] == "湖北省直辖县级行政区划"
+    assert names["330100"] == "杭州市"
+    assert all(f"{row.code[:4]}00" in names for row in load_divisions())
 
 
 def test_industries_hang_together():
