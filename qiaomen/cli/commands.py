@@ -177,7 +177,7 @@ def reach(
 @app.command("opportunities")
 def opportunities(
     kind: Annotated[str, typer.Option("--kind", help="商机类型代码或名称")] = "",
-    grade: Annotated[str, typer.Option("--grade", help="high、medium 或 low")] = "",
+    grade: Annotated[str, typer.Option("--grade", help="高、中、低（high、medium、low）")] = "",
     signal: Annotated[str, typer.Option("--signal", help="业务信号代码")] = "",
     region: Annotated[str, typer.Option("--region", help="行政区划代码，含其下级")] = "",
     status: Annotated[str, typer.Option("--status", help="active、expired、ended 或 all")] = "active",

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from qiaomen.cli.opening import institution_words, of_generation, one_company, with_results
+from qiaomen.cli.options import coded
 from qiaomen.cli.output import print_json, print_table
 from qiaomen.vocab import (
     GRADE_LABELS,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from qiaomen.store import Engine, Snapshot
 
 IN_BANK: Final = "in_bank"
-STATUSES: Final = {"active": "有效", "expired": "已过期", "ended": "已终止"}
+STATUSES: Final = {"active": "有效", "expired": "已过期", "ended": "已终止", "all": "全部"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,12 @@ def _selected(
     )
     from qiaomen.registry import COMPANIES
 
+    wanted = replace(
+        wanted,
+        signal=coded(wanted.signal, SIGNAL_LABELS, "业务信号"),
+        grade=coded(wanted.grade, GRADE_LABELS, "价值等级"),
+        status=coded(wanted.status, STATUSES, "状态"),
+    )
     chosen = OpportunityFilter(
         kinds=_kind(wanted.kind, kinds),
         signals=(wanted.signal,) if wanted.signal else (),
@@ -131,9 +138,6 @@ def _selected(
         published_from=wanted.since,
         sort=wanted.sort,
     )
-    _known(wanted.signal, SIGNAL_LABELS, "业务信号")
-    _known(wanted.grade, GRADE_LABELS, "价值等级")
-    _known(wanted.status, (*STATUSES, "all"), "状态")
     rows = filter_opportunities(
         engine.table(snapshot, OPPORTUNITIES), engine.table(snapshot, OPPORTUNITY_SIGNALS), chosen
     )

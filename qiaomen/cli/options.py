@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from qiaomen.vocab import InputRejected
 
 if TYPE_CHECKING:
     from qiaomen.bank import Viewer
@@ -42,3 +45,12 @@ def viewer_of_command(workspace: Workspace, login: str, action: str) -> Viewer:
     from qiaomen.jobs import command_line_viewer
 
     return command_line_viewer(workspace, login, action)
+
+
+def coded(value: str, labels: Mapping[str, str], what: str) -> str:
+    """Return the code of a value given by code or by the word that the pages show; empty stays empty."""
+    code = {label: code for code, label in labels.items()}.get(value, value)
+    if code and code not in labels:
+        words = "、".join(f"{label}（{code}）" for code, label in labels.items())
+        raise InputRejected(f"没有名为“{value}”的{what}", remedy=f"可用：{words}")
+    return code

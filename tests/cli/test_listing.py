@@ -26,6 +26,8 @@ def test_filters_narrow(ready: Path) -> None:
         (("--kind", kind["kind"]), lambda row: row["kind"] == kind["kind"]),
         (("--kind", kind["kind_name"]), lambda row: row["kind"] == kind["kind"]),
         (("--grade", "high"), lambda row: row["grade"] == "high"),
+        (("--grade", "高"), lambda row: row["grade"] == "high"),
+        (("--status", "有效"), lambda row: row["status"] == "active"),
         (("--region", "310115"), lambda row: row["region_code"] == "310115"),
         (("--region", "31"), lambda row: row["region_code"].startswith("31")),
         (("--since", "2026-06-01"), lambda row: row["published_on"] >= "2026-06-01"),
@@ -69,6 +71,12 @@ def test_tasks_by_state_and_institution(ready: Path, people: Mapping[str, str]) 
     own = call("tasks", "--as", people["manager"], "--json", workspace=ready).document
     assert own["items"] < whole["items"]
     assert call("tasks", "--as", people["administrator"], workspace=ready).code == 2
+
+
+def test_a_signal_may_be_given_in_words(ready: Path) -> None:
+    by_code = call("opportunities", "--signal", "credit", "--json", workspace=ready).document
+    assert by_code["items"] > 0
+    assert call("opportunities", "--signal", "授信", "--json", workspace=ready).document == by_code
 
 
 @pytest.mark.parametrize(
