@@ -11,6 +11,7 @@ from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
+from qiaomen.dispatch.leads import with_others
 from qiaomen.dispatch.rules import AdmissionRule
 from qiaomen.dispatch.tables import LEADS
 from qiaomen.store import portable
@@ -77,9 +78,7 @@ def _finished(judged: ir.Table) -> ir.Table:
         grounds=ibis.ifelse(
             rows.passed & (rows.place > 0), "并入同一企业优先级更高的线索，一户一任务", rows.refused_for
         ),
-        why_now=ibis.ifelse(
-            leads, rows.why_now + (ibis.literal("；另：") + rows.also).fill_null(""), rows.why_now
-        ),
+        why_now=ibis.ifelse(leads, with_others(rows.why_now, rows.also), rows.why_now),
     ).select(*LEADS.names)
 
 

@@ -19,6 +19,9 @@ CLOSED_CUSTOMER: Final = "销户"
 # Leads that staff choose themselves.
 HAND: Final = "hand"
 _OTHERS_SHOWN: Final = 3
+_ALSO: Final = "；另："
+# No text holds it, so that nothing is left out where a why-now names nobody.
+_NO_NAME: Final = "\x1f"
 _COLUMNS: Final = (
     "company_id",
     "origin",
@@ -260,7 +263,15 @@ def _joined(rows: ir.Table, by: str) -> ir.Table:
     others = rows.filter((rows.place > 0) & (rows.place <= _OTHERS_SHOWN))
     others = others.group_by("group_key").aggregate(others=portable.join_words(others.why_now, "；"))
     leading = rows.filter(rows.place == 0).left_join(others, "group_key")
-    leading = leading.mutate(
-        why_now=leading.why_now + (ibis.literal("；另：") + leading.others).fill_null("")
-    )
-    return leading.select(*_COLUMNS)
+    return leading.mutate(why_now=with_others(leading.why_now, leading.others)).select(*_COLUMNS)
+
+
+def with_others(why_now: ir.StringValue, others: ir.StringValue) -> ir.StringValue:
+    """Return a why-now followed by further ones (null: none) in one list, the firm named once."""
+    import ibis
+
+    end = why_now.find("：")
+    name = ibis.ifelse(end >= 0, why_now.substr(0, end + 1), ibis.literal(_NO_NAME))
+    further = others.replace(name, "").replace(_ALSO, "；")
+    mark = ibis.ifelse(why_now.contains(_ALSO), ibis.literal("；"), ibis.literal(_ALSO))
+    return why_now + (mark + further).fill_null("")

@@ -84,6 +84,8 @@ def _from_dealings(
         rows = rows.filter((days >= 0) & (days <= rule.lead_days))
         rows = rows.filter(ibis.coalesce(amount, ibis.literal(0.0)) >= rule.floor_cny)
         fact = ibis.literal(rule.label) + "到期日" + rows.due_on.cast("string")
+        # The title names the kind first: what its name says already is not said again.
+        brief = ibis.literal(_brief(rule, kind)) + "到期日" + rows.due_on.cast("string")
         on: ir.DateValue = rows.due_on
         known: ir.DateValue = portable.add_days(rows.due_on, -rule.lead_days)
         expires: ir.DateValue = rows.due_on
@@ -102,14 +104,19 @@ def _from_dealings(
         )
         on = known = today
         expires = ibis.null("date")
-    return _dealing_finding(rows, rule, kind, fact, (on, known, expires), amount)
+        brief = fact
+    return _dealing_finding(rows, rule, kind, (brief, fact), (on, known, expires), amount)
+
+
+def _brief(rule: InBankRule, kind: OpportunityKind) -> str:
+    return "" if rule.label in kind.name else rule.label
 
 
 def _dealing_finding(
     rows: ir.Table,
     rule: InBankRule,
     kind: OpportunityKind,
-    fact: ir.StringValue,
+    facts: tuple[ir.StringValue, ir.StringValue],
     dates: tuple[ir.DateValue, ir.DateValue, ir.DateValue],
     amount: ir.NumericValue,
 ) -> ir.Table:
@@ -117,7 +124,10 @@ def _dealing_finding(
 
     name = ibis.coalesce(rows.company_name, "客户号" + rows.customer_no)
     words = _in_words(amount)
-    shown = ibis.ifelse(amount.notnull(), "，" + words, "")
+    if rule.test == "usage":
+        shown = ibis.literal("")
+    else:
+        shown = ibis.ifelse(amount.notnull(), ("，未用" if rule.test == "unused" else "，") + words, "")
     return rows.select(
         "company_id",
         "source",
@@ -125,14 +135,14 @@ def _dealing_finding(
         company_name=name,
         kind=ibis.literal(kind.code),
         subject_role=ibis.literal(rule.role),
-        title=name + "：" + kind.name + "，" + fact + shown,
+        title=name + "：" + kind.name + "，" + facts[0] + shown,
         occurred_on=dates[0],
         published_on=dates[1],
         expires_on=dates[2],
         amount_cny=amount.cast("float64"),
         amount_text=words,
         counterparty=ibis.null("string"),
-        evidence=fact + shown + "｜dealings/" + rows.source + "/" + rows.record_key,
+        evidence=facts[1] + shown + "｜dealings/" + rows.source + "/" + rows.record_key,
         span_start=ibis.null("int64"),
         span_end=ibis.null("int64"),
         confidence=ibis.literal(rule.confidence),
@@ -253,7 +263,7 @@ def _flow_finding(
         "company_id": row["company_id"],
         "company_name": name,
         "subject_role": rule.role,
-        "title": f"{name}：{kind.name}，{fact}",
+        "title": f"{name}：{kind.name}，{fact.removeprefix(f'{rule.label}：') if not _brief(rule, kind) else fact}",
         "occurred_on": on,
         "published_on": on,
         "amount_cny": amount,

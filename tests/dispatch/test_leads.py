@@ -334,3 +334,19 @@ def test_the_catalogues_are_sound(tmp_path: Any) -> None:
     (tmp_path / "sla.csv").write_text("code,hours,action,doc\nsleeping,1,remind,x\n")
     with pytest.raises(CatalogInvalid, match="sleeping"):
         load_deadlines(tmp_path)
+
+
+def test_further_reasons_name_the_firm_once_and_stand_in_one_list() -> None:
+    import ibis
+
+    from qiaomen.dispatch.leads import with_others
+
+    def said(first: str, others: str | None) -> str:
+        table = ibis.memtable(pa.table({"first": [first], "others": pa.array([others], pa.string())}))
+        found: str = with_others(table.first, table.others).as_scalar().execute()
+        return found
+
+    assert said("甲公司：中标（a）", None) == "甲公司：中标（a）"
+    assert said("甲公司：中标（a）", "甲公司：增资（b）") == "甲公司：中标（a）；另：增资（b）"
+    assert said("甲公司：中标；另：增资", "甲公司：迁址；另：招聘") == "甲公司：中标；另：增资；迁址；招聘"
+    assert said("同园区", "同链") == "同园区；另：同链"

@@ -311,6 +311,9 @@ def test_dealings_that_fall_due(kind: str, found: str) -> None:
     row = in_bank([due], []).findings.to_pylist()[0]
     assert (row["kind"], row["company_id"]) == (found, 1)
     assert row["expires_on"] == AS_OF + dt.timedelta(days=20)
+    assert row["title"].count("到期日") == 1
+    label = next(rule.label for rule in load_in_bank_rules() if rule.kind == found)
+    assert row["title"].count(label) == 1, "what the kind's name says is not said again"
     assert in_bank([due | {"status": "ended"}], []).findings.num_rows == 0
     assert in_bank([due | {"due_on": AS_OF - dt.timedelta(days=1)}], []).findings.num_rows == 0
 
@@ -320,7 +323,11 @@ def test_dealings_that_fall_due(kind: str, found: str) -> None:
 )
 def test_use_of_a_limit(balance: float, kinds: set[str]) -> None:
     line = dealing("credit_line", limit_cny=1e7, balance_cny=balance, due_on=dt.date(2027, 1, 1))
-    assert set(in_bank([line], []).findings["kind"].to_pylist()) == kinds
+    found = in_bank([line], []).findings.to_pylist()
+    assert {row["kind"] for row in found} == kinds
+    for row in found:
+        assert ("，未用900万元" in row["title"]) == (row["kind"] == "credit_unused")
+        assert row["title"].count("已用") == 1
 
 
 MONTHS = [dt.date(2024, 11, 1), dt.date(2024, 12, 1), *(dt.date(2025, month, 1) for month in range(1, 6))]
