@@ -276,7 +276,7 @@ def measure(root: Path, users: int, seconds: float, kill: bool) -> None:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.load", "--generate"],
-            input=json.dumps(plan), capture_output=True, text=True, check=True,
+            input=json.dumps(plan), stdout=subprocess.PIPE, text=True, check=True,
         )  # fmt: skip
         spent = seconds_of(first) - before
     finally:

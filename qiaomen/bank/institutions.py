@@ -276,11 +276,20 @@ def staff_names(connection: Connection) -> dict[str, str]:
 
 
 def posts_of(connection: Connection, staff_no: str, day: date) -> list[Post]:
-    """Return the posts that one person holds on a day; on PostgreSQL the person is locked until the transaction ends.
+    """Return the posts that one person holds on a day."""
+    return _held_of(connection, _POSTS_OF, staff_no, day)
+
+
+def lock_posts_of(connection: Connection, staff_no: str, day: date) -> list[Post]:
+    """Return the posts as ``posts_of``; on PostgreSQL the person is locked until the transaction ends.
 
     So two transactions that count what the same person has in hand do so one after the other.
     """
-    rows = connection.execute(_POSTS_OF, {"staff_no": staff_no}).mappings()
+    return _held_of(connection, _LOCK_POSTS_OF, staff_no, day)
+
+
+def _held_of(connection: Connection, query: sa.Select[Any], staff_no: str, day: date) -> list[Post]:
+    rows = connection.execute(query, {"staff_no": staff_no}).mappings()
     posts = [_post(row["staff_no"], row["role"], row["institution_code"], dict(row)) for row in rows]
     return [post for post in posts if post.held(day)]
 
@@ -290,8 +299,8 @@ _POSTS_OF: Final = (
     .join(STAFF, STAFF.c.staff_no == POSTS.c.staff_no)
     .where(STAFF.c.staff_no == sa.bindparam("staff_no"))
     .order_by(POSTS.c.post_id)
-    .with_for_update(key_share=True, of=STAFF)
 )
+_LOCK_POSTS_OF: Final = _POSTS_OF.with_for_update(key_share=True, of=STAFF)
 
 
 def institutions_in_force(connection: Connection) -> list[Institution]:

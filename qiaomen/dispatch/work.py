@@ -5,7 +5,7 @@ A change gives the version it was based on; ``Conflict`` where somebody was fast
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,10 +16,12 @@ from sqlalchemy.engine import Connection
 from qiaomen.bank import (
     Action,
     Institution,
+    Post,
     Viewer,
     acting_on,
     audit,
     institutions_in_force,
+    lock_posts_of,
     may,
     pool_institutions,
     posts_held,
@@ -34,7 +36,7 @@ from qiaomen.dispatch.rules import AllocationRules, shipped_allocation_rules, sh
 from qiaomen.dispatch.schema import TASKS
 from qiaomen.dispatch.tasks import Task, get_task
 from qiaomen.store import outbox
-from qiaomen.vocab import Conflict, InputRejected, NotAllowed, Role, TaskState, UnitType
+from qiaomen.vocab import Conflict, InputRejected, NotAllowed, NotFound, Role, TaskState, UnitType
 
 TOPIC: Final = "task.changed"
 _STAMP: Final = {
@@ -152,7 +154,7 @@ def _require_capacity(
 ) -> None:
     if task.manager_no == staff_no:
         return
-    room = room_of(connection, staff_no, now, rules)
+    room = _room(connection, staff_no, lock_posts_of(connection, staff_no, today_of(now)), rules)
     if not room.left:
         raise Conflict(
             f"该客户经理进行中的任务有 {room.held} 条（其中存量客户 {room.customers} 条），上限 {room.capacity} 条",
@@ -161,10 +163,21 @@ def _require_capacity(
 
 
 def room_of(
-    connection: Connection, staff_no: str, now: datetime, rules: AllocationRules | None = None
+    viewer: Viewer,
+    connection: Connection,
+    staff_no: str,
+    now: datetime,
+    rules: AllocationRules | None = None,
 ) -> Room:
-    """Return how many open tasks a manager has and may have."""
-    posts = posts_of(connection, staff_no, today_of(now))
+    """Return how many open tasks the viewer, or a principal of his, has and may have; ``NotFound`` for others."""
+    if staff_no not in viewer.manager_nos:
+        raise NotFound("没有该客户经理", remedy="检查工号")
+    return _room(connection, staff_no, posts_of(connection, staff_no, today_of(now)), rules)
+
+
+def _room(
+    connection: Connection, staff_no: str, posts: Sequence[Post], rules: AllocationRules | None
+) -> Room:
     given = [post.capacity for post in posts if post.capacity is not None]
     capacity = given[0] if given else (rules or shipped_allocation_rules()).capacity_default
     held, customers = connection.execute(_HELD, {"staff_no": staff_no}).one()

@@ -223,10 +223,10 @@ def write_tasks(workspace: Workspace) -> None:
         )
 
 
-def build_city(root: Path) -> City:
-    """Make the workspace with its lake, institutions, logins and tasks."""
+def build_city(root: Path, **settings: object) -> City:
+    """Make the workspace with its lake, institutions, logins and tasks; ``settings`` go beside the usual ones."""
     workspace = init_workspace(
-        root, {"as_of": AS_OF, "bank_name": "示范银行", "api_calls_per_minute": 1_000_000}
+        root, {"as_of": AS_OF, "bank_name": "示范银行", "api_calls_per_minute": 1_000_000, **settings}
     )
     write_lake(workspace)
     with writing(workspace.sql) as connection:

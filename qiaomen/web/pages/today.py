@@ -289,7 +289,7 @@ def today_view(visit: Visit) -> TodayView:
     with reading(visit.sql) as connection:
         tasks = own_tasks(visit, connection)
         parts = sections(visit, connection, tasks)
-        room = room_of(connection, visit.viewer.staff_no or "", visit.moment)
+        room = room_of(visit.viewer, connection, visit.viewer.staff_no or "", visit.moment)
     mine = [task for task in tasks if task.manager_no == visit.viewer.staff_no]
     late = sum(1 for task in mine if task.overdue(visit.moment))
     landed = [task for task in mine if task.state is TaskState.LANDED]
