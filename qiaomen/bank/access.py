@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from qiaomen.bank.viewers import Scope, Viewer
@@ -111,6 +112,8 @@ def require(viewer: Viewer, action: Action) -> None:
         raise NotAllowed("您的角色无权进行此操作", remedy="如确有需要，请联系系统管理员调整角色")
 
 
+# A page asks hundreds of times; the answer hangs on the arguments alone.
+@lru_cache(maxsize=4096)
 def scope_of(viewer: Viewer, action: Action | None = None) -> Scope:
     """Return which customers and tasks the viewer may see, or do something to; empty for an administrator.
 

@@ -125,6 +125,7 @@ class Visit:
     next_at: datetime | None
 
 
+@lru_cache(maxsize=1024)
 def visible(viewer: Viewer) -> sa.ColumnElement[bool]:
     """Return the condition for the tasks that a viewer may see: the scope, and the pool of the own posts."""
     scope = scope_of(viewer)
