@@ -4,7 +4,7 @@
 
 Each user thinks for an exponential time with a mean of eight seconds, then opens a page of the role's mix or takes a
 step on a task. The generator is a process of its own and reports its own CPU. Under load one web process is killed;
-the users go on at the other one, and at the end every write that was answered as done is looked up in the store.
+the users go on at the other one until it is back, and at the end every write that was answered as done is looked up in the store.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import os
 import random
 import re
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,13 @@ import httpx
 import numpy as np
 
 THINK_S = 8.0
+# After this many seconds the killed process is there again, as a supervisor starts it; its users come back after AWAY_S.
+RESTART_S = 5.0
+AWAY_S = 15.0
+# The indexes of a web process are read in its first seconds.
+WARM_S = 30.0
+UNDISTURBED = "both processes at work"
+KILLED = "one process killed and started again"
 # Share of each role among the users, and the pages that it opens with their weights.
 ROLES = {"manager": 0.80, "branch_admin": 0.12, "analyst": 0.08}
 MIX: dict[str, dict[str, int]] = {
@@ -74,11 +80,17 @@ class User:
     servers: list[str]
     at: int
     token: str = ""
+    away_until: float = 0.0
 
     @property
     def base(self) -> str:
-        """The web process that this user is at."""
-        return self.servers[self.at % len(self.servers)]
+        """The web process that this user is sent to: his own, or the next one for some seconds after a failure."""
+        away = time.monotonic() < self.away_until
+        return self.servers[(self.at + away) % len(self.servers)]
+
+    def leave(self) -> None:
+        """Stay away from the own process for a while, as a balancer would see to."""
+        self.away_until = time.monotonic() + AWAY_S
 
     async def sign_in(self) -> None:
         """Sign in through the form."""
@@ -134,7 +146,7 @@ async def ask(user: User, method: str, path: str, tally: Tally, **more: Any) -> 
     try:
         return await user.client.request(method, user.base + path, headers=headers, **more)
     except httpx.TransportError:
-        user.at += 1
+        user.leave()
         tally.moved += 1
     if method != "GET":
         tally.cut_off += 1
@@ -160,36 +172,46 @@ async def live(user: User, tally: Tally, until: float, seed: int) -> None:
         await visit(user, dice.choices(pages, weights)[0], tally, dice)
 
 
-async def drive(plan: dict[str, Any]) -> Tally:
-    """Sign everybody in, let them work, and kill one web process at half time."""
-    tally = Tally()
-    people = plan["people"]
+async def drive(plan: dict[str, Any]) -> dict[str, Tally]:
+    """Sign everybody in and let them work: once undisturbed, once with a web process killed after a quarter."""
     users = [
         User(*person, httpx.AsyncClient(timeout=30), plan["servers"], index)
-        for index, person in enumerate(people)
+        for index, person in enumerate(plan["people"])
     ]
     # One address signs everybody in here, so they come in turn and not as a storm.
     for user in users:
         await user.sign_in()
-    until = time.monotonic() + plan["seconds"]
-    tasks = [asyncio.create_task(live(user, tally, until, index)) for index, user in enumerate(users)]
-    await asyncio.sleep(plan["seconds"] / 2)
-    if plan["kill"]:
-        os.kill(plan["kill"], signal.SIGKILL)
-    await asyncio.gather(*tasks)
+    found = {}
+    for phase in plan["phases"]:
+        tally = found[phase] = Tally()
+        until = time.monotonic() + plan["seconds"]
+        tasks = [
+            asyncio.create_task(live(user, tally, until, len(found) * 10_000 + index))
+            for index, user in enumerate(users)
+        ]
+        if phase == KILLED:
+            await asyncio.sleep(plan["seconds"] / 4)
+            Path(plan["kill"]).touch()
+        await asyncio.gather(*tasks)
     for user in users:
         await user.client.aclose()
-    return tally
+    return found
 
 
 def generate() -> None:
     """Run as the generator: the plan comes on standard input, the tally goes to standard output."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    tally = asyncio.run(drive(json.load(sys.stdin)))
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    result = {name: getattr(tally, name) for name in Tally.__slots__} | {"cpu": cpu}
-    json.dump(result, sys.stdout)
+    found = asyncio.run(drive(json.load(sys.stdin)))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    json.dump(
+        {
+            "cpu": used.ru_utime + used.ru_stime,
+            **{
+                phase: {name: getattr(tally, name) for name in Tally.__slots__}
+                for phase, tally in found.items()
+            },
+        },
+        sys.stdout,
+    )
 
 
 def add_managers(inbox: Path, wanted: int) -> None:
@@ -246,9 +268,9 @@ def lost_writes(root: Path, claimed: list[list[Any]]) -> int:
     return sum((int(task), manager) not in kept for task, manager in claimed)
 
 
-def serve(root: Path, worker: bool) -> tuple[subprocess.Popen[str], str]:
+def serve(root: Path, worker: bool, port: int = 0) -> tuple[subprocess.Popen[str], str]:
     """Start one web process on a free port and return it with its address."""
-    command = [sys.executable, "-m", "qiaomen", "--workspace", str(root), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "qiaomen", "--workspace", str(root), "serve", "--port", str(port)]
     process = subprocess.Popen(
         command + ([] if worker else ["--no-worker"]), stdout=subprocess.PIPE, text=True
     )
@@ -269,24 +291,43 @@ def measure(root: Path, users: int, seconds: float, kill: bool) -> None:
     people = people_of(root, users)
     first, one = serve(root, True)
     second, two = serve(root, False)
-    plan = {
-        "people": people, "servers": [one, two], "seconds": seconds, "kill": second.pid if kill else 0,
+    sign = root.parent / "kill"
+    plan: dict[str, Any] = {
+        "people": people, "servers": [one, two], "seconds": seconds, "kill": str(sign),
+        "phases": [UNDISTURBED, KILLED] if kill else [UNDISTURBED],
     }  # fmt: skip
-    before = seconds_of(first)
+    time.sleep(WARM_S)
+    generator = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.load", "--generate"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert generator.stdin is not None and generator.stdout is not None
+    generator.stdin.write(json.dumps(plan))
+    generator.stdin.close()
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.load", "--generate"],
-            input=json.dumps(plan), stdout=subprocess.PIPE, text=True, check=True,
-        )  # fmt: skip
-        spent = seconds_of(first) - before
+        while generator.poll() is None and not sign.exists():
+            time.sleep(0.2)
+        if sign.exists():
+            second.kill()
+            second.wait()
+            time.sleep(RESTART_S)
+            second, _ = serve(root, False, int(two.rsplit(":", 1)[1]))
+        result = json.loads(generator.stdout.read())
+        generator.wait()
+        spent = seconds_of(first)
     finally:
         for process in (first, second):
             process.terminate()
             process.wait()
-    show(json.loads(done.stdout), root, people, seconds, spent)
+    for phase in plan["phases"]:
+        print(f"\n{phase}:")
+        show(result[phase], root, people, seconds)
+    print(
+        f"generator CPU {result['cpu']:.1f} s, first web process with worker CPU {spent:.1f} s, sign-ins included"
+    )
 
 
-def show(result: dict[str, Any], root: Path, people: list[Any], seconds: float, spent: float) -> None:
+def show(result: dict[str, Any], root: Path, people: list[Any], seconds: float) -> None:
     """Print what came out."""
     every = np.array([value for values in result["seconds"].values() for value in values]) * 1e3
     p50, p95, p99 = np.percentile(every, [50, 95, 99])
@@ -301,7 +342,6 @@ def show(result: dict[str, Any], root: Path, people: list[Any], seconds: float, 
     print(f"claims done {len(result['claimed'])}, refused {result['refused']}, cut off {result['cut_off']}")
     print(f"claims answered as done and not in the store: {lost_writes(root, result['claimed'])}")
     print(f"users who moved to the other process: {result['moved']}")
-    print(f"generator CPU {result['cpu']:.1f} s, surviving web process and worker CPU {spent:.1f} s")
 
 
 def prepare(root: Path, url: str, users: int) -> None:
