@@ -73,14 +73,16 @@ def task_row(
     """Return the row of the task that a lead becomes where an allocation sends it."""
     product = lead["product"] or ""
     introducer = who.get(lead["company_id"], Introducer("", None, None))
-    event = str(lead["why_now"] or "").split("（")[0]
+    name = words.companies.get(lead["company_id"], f"企业{lead['company_id']}")
+    # Said to the firm itself, which needs not be told its name.
+    event = str(lead["why_now"] or "").removeprefix(f"{name}：").split("（")[0]
     opener = words.openers.get(lead["origin"], "")
     deadline = words.deadlines.get(TaskState.UNCLAIMED)
     return {
         "lead_id": lead["lead_id"],
         "generation": generation,
         "company_id": lead["company_id"],
-        "company_name": words.companies.get(lead["company_id"], f"企业{lead['company_id']}"),
+        "company_name": name,
         "is_customer": bool(lead["is_customer"]),
         "origin": lead["origin"],
         "opportunity_id": lead["opportunity_id"],

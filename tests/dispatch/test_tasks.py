@@ -45,6 +45,7 @@ from qiaomen.dispatch import (
     task_words,
     transfer,
 )
+from qiaomen.dispatch.task_rows import task_row
 from qiaomen.reach import INTRODUCTIONS
 from qiaomen.store import outbox, reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, NotFound, Table, TaskResult, TaskState
@@ -167,6 +168,20 @@ def test_a_restart_creates_nothing_twice(bank: sa.Engine) -> None:
     assert (
         task.script == "您好，看到贵司中标2的消息。我行针对这类情形有科企贷，想约时间当面了解一下资金安排。"
     )
+
+
+def test_the_opener_does_not_tell_the_firm_its_name() -> None:
+    words = task_words({2: "甲（上海）有限公司"}, {"kqd": "科企贷"})
+    row = task_row(
+        lead(2) | {"why_now": "甲（上海）有限公司：中标某项目（2026-02-20，来源：feed）"},
+        placed(2),
+        words,
+        {},
+        1,
+        NOW,
+    )
+    assert row["script"].startswith("您好，看到贵司中标某项目的消息。")
+    assert row["why_now"].startswith("甲（上海）有限公司：中标")
 
 
 def test_a_lead_that_no_branch_covers_waits_for_dispatch_by_hand(bank: sa.Engine) -> None:
