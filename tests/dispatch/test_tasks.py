@@ -172,14 +172,9 @@ def test_a_restart_creates_nothing_twice(bank: sa.Engine) -> None:
 
 def test_the_opener_does_not_tell_the_firm_its_name() -> None:
     words = task_words({2: "甲（上海）有限公司"}, {"kqd": "科企贷"})
-    row = task_row(
-        lead(2) | {"why_now": "甲（上海）有限公司：中标某项目（2026-02-20，来源：feed）"},
-        placed(2),
-        words,
-        {},
-        1,
-        NOW,
-    )
+    said = {"why_now": "甲（上海）有限公司：中标某项目（2026-02-20，来源：feed）"}
+    empty = dict.fromkeys(LEADS.names)
+    row = task_row(empty | lead(2) | said, placed(2), words, {}, 1, NOW)
     assert row["script"].startswith("您好，看到贵司中标某项目的消息。")
     assert row["why_now"].startswith("甲（上海）有限公司：中标")
 
