@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -88,16 +89,30 @@ def _open_sqlite(path: Path) -> sa.Engine:
     absolute = path.absolute()
     with disk_errors(absolute):
         make_folder(absolute.parent)
-        # Nobody else reads it; SQLite gives its side files the same mode. One that is there is not opened here: closing
-        # it again would take this process's locks away.
-        with suppress(FileExistsError):
-            os.close(os.open(absolute, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not absolute.exists():
+            _make_private(absolute)
     engine = sa.create_engine(
         f"sqlite:///{absolute}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file that nobody else reads; SQLite gives its side files the same mode.
+
+    It is closed before it stands at its place: closing a file that another thread has opened meanwhile would take the
+    locks of this process away.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    os.close(handle)
+    try:
+        # There already, or a file system without links: then SQLite makes it.
+        with suppress(OSError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
 
 
 def _open_postgres(url: sa.URL) -> sa.Engine:
@@ -129,9 +144,23 @@ def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001
     # The driver must not open transactions by itself: `begin` does it.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _switch_to_wal(cursor)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    # Of several who open a new store at once SQLite refuses all but one here without asking the busy handler.
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
