@@ -73,8 +73,8 @@ def test_the_example_of_the_page_is_taken(app: FastAPI, city: City) -> None:
 def test_either_key_signs_and_each_request_counts_once(signed_app: FastAPI, city: City) -> None:
     body = json.dumps(example()).encode()
     assert signed(signed_app, body, NEW).status_code == 202
-    assert signed(signed_app, body, OLD, late=1).json()["repeated"] == 1
-    assert signed(signed_app, body, OLD, late=1).status_code == 403, "the same signed request again"
+    assert signed(signed_app, body, OLD, late=60).json()["repeated"] == 1
+    assert signed(signed_app, body, OLD, late=60).status_code == 403, "the same signed request again"
     assert signed(signed_app, body, NEW, late=301).status_code == 403
     assert signed(signed_app, body, "another-secret-of-tests", late=2).status_code == 403
     time = str(int(dt.datetime.now(dt.UTC).timestamp()) - 3)
