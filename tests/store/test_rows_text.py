@@ -106,9 +106,9 @@ def test_rows_come_back_as_they_were(own: sa.Engine) -> None:
         assert found.first() is not None, "an absent JSON value stays absent"
 
 
+# SQLite has no numbers of fixed precision, and the product stores none there.
+@pytest.mark.parametrize("sql_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 def test_numbers_of_fixed_precision_stay_exact(own: sa.Engine) -> None:
-    if own.dialect.name == "sqlite":
-        pytest.skip("SQLite has no numbers of fixed precision; the product stores none there")
     with writing(own) as connection:
         connection.execute(sa.insert(PEOPLE).values(code="m", amount=Decimal("1234567890.12")))
         people = next(table for table in stored_tables(connection) if table.name == "people")
