@@ -12,6 +12,7 @@ from qiaomen.cli.options import coded
 from qiaomen.cli.output import print_json, print_table
 from qiaomen.vocab import (
     GRADE_LABELS,
+    OPPORTUNITY_STATUS_LABELS,
     POLARITY_LABELS,
     SIGNAL_LABELS,
     STATE_LABELS,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from qiaomen.store import Engine, Snapshot
 
 IN_BANK: Final = "in_bank"
-STATUSES: Final = {"active": "有效", "expired": "已过期", "ended": "已终止", "all": "全部"}
+STATUSES: Final = OPPORTUNITY_STATUS_LABELS | {"all": "全部"}
 
 
 @dataclass(frozen=True, slots=True)

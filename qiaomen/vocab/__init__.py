@@ -33,6 +33,7 @@ from qiaomen.vocab.uscc import (
 from qiaomen.vocab.words import (
     BASIS_LABELS,
     GRADE_LABELS,
+    OPPORTUNITY_STATUS_LABELS,
     OUTCOME_LABELS,
     POLARITY_LABELS,
     RELATION_LABELS,
@@ -62,6 +63,7 @@ __all__ = [
     "BASIS_LABELS",
     "GRADE_LABELS",
     "LEVEL_LABELS",
+    "OPPORTUNITY_STATUS_LABELS",
     "OUTCOME_LABELS",
     "POLARITY_LABELS",
     "PROVINCES",

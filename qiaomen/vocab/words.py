@@ -184,6 +184,7 @@ class Signal(StrEnum):
     INTERNATIONAL = "international"
 
 
+OPPORTUNITY_STATUS_LABELS: Final[dict[str, str]] = {"active": "有效", "expired": "已过期", "ended": "已终止"}
 SIGNAL_LABELS: Final[dict[str, str]] = {
     "account": "开户",
     "deposit": "存款",

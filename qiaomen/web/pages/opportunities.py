@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from qiaomen.bank import Action, DataKind, readable, reads
 from qiaomen.opportunities import OPPORTUNITIES, OPPORTUNITY_SIGNALS
 from qiaomen.reports import persons_named
-from qiaomen.vocab import GRADE_LABELS, POLARITY_LABELS, SIGNAL_LABELS
+from qiaomen.vocab import GRADE_LABELS, OPPORTUNITY_STATUS_LABELS, POLARITY_LABELS, SIGNAL_LABELS
 from qiaomen.web import formats
 from qiaomen.web.cells import (
     Cell,
@@ -52,7 +52,6 @@ PERIODS: Final[tuple[tuple[int, str], ...]] = (
     (365, "近一年"),
     (0, "全部"),
 )
-STATUS_LABELS: Final = {"active": "有效", "expired": "已过期", "ended": "已终止"}
 
 router = APIRouter()
 
@@ -316,7 +315,7 @@ def choices(reading: Reading, labels: Labels) -> dict[str, list[tuple[str, str]]
         "signals": list(SIGNAL_LABELS.items()),
         "grades": list(GRADE_LABELS.items()),
         "polarities": list(POLARITY_LABELS.items()),
-        "statuses": list(STATUS_LABELS.items()),
+        "statuses": list(OPPORTUNITY_STATUS_LABELS.items()),
         "customers": [("yes", "存量客户"), ("no", "潜客")],
     }
 
