@@ -110,8 +110,8 @@ def allocate(
 
     A customer goes to its manager; a prospect to the branch of its region, the best fitting sub-branch and the least
     loaded manager there, or waits to be claimed. Customers take their managers' room first, above the limit where they
-    are more: nobody else is to call on them; prospects get what is left. Beyond the pool's limit a lead is deferred (rule ``deferred``); one that
-    no branch covers, or whose region nobody knows, waits for dispatch by hand (rule ``no_branch``).
+    are more: nobody else is to call on them; prospects get what is left. Beyond the pool's limit a lead is deferred (rule
+    ``deferred``); one that no branch covers, or whose region nobody knows, waits for dispatch by hand (``no_branch``).
     """
     bank = _open_bank(institutions, posts, open_tasks, rules, as_of)
     where = places_of(places)

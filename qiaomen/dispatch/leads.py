@@ -20,8 +20,6 @@ CLOSED_CUSTOMER: Final = "销户"
 HAND: Final = "hand"
 _OTHERS_SHOWN: Final = 3
 _ALSO: Final = "；另："
-# No text holds it, so that nothing is left out where a why-now names nobody.
-_NO_NAME: Final = "\x1f"
 _COLUMNS: Final = (
     "company_id",
     "origin",
@@ -271,7 +269,7 @@ def with_others(why_now: ir.StringValue, others: ir.StringValue) -> ir.StringVal
     import ibis
 
     end = why_now.find("：")
-    name = ibis.ifelse(end >= 0, why_now.substr(0, end + 1), ibis.literal(_NO_NAME))
-    further = others.replace(name, "").replace(_ALSO, "；")
+    unnamed = ibis.ifelse(end >= 0, others.replace(why_now.substr(0, end + 1), ""), others)
+    further = unnamed.replace(_ALSO, "；")
     mark = ibis.ifelse(why_now.contains(_ALSO), ibis.literal("；"), ibis.literal(_ALSO))
     return why_now + (mark + further).fill_null("")

@@ -251,6 +251,7 @@ def _flow_finding(
 ) -> dict[str, Any]:
     name = row["company_name"] or f"客户号{row['who']}"
     fact = _fact(rule, recent, base)
+    brief = fact if _brief(rule, kind) else fact.removeprefix(f"{rule.label}：")
     amount = None if rule.measure in _COUNTS or rule.test == "idle" else round(abs(recent - base), 2)
     if rule.test in ("single", "first"):
         amount = round(recent, 2)
@@ -263,7 +264,7 @@ def _flow_finding(
         "company_id": row["company_id"],
         "company_name": name,
         "subject_role": rule.role,
-        "title": f"{name}：{kind.name}，{fact.removeprefix(f'{rule.label}：') if not _brief(rule, kind) else fact}",
+        "title": f"{name}：{kind.name}，{brief}",
         "occurred_on": on,
         "published_on": on,
         "amount_cny": amount,

@@ -165,17 +165,11 @@ def claim(
     Of one order key only the first is taken.
     """
     table = OUTBOX.c
-    due = sa.or_(
-        sa.and_(table.state == "waiting", table.next_at <= now),
-        sa.and_(table.state == "leased", lapsed(table.lease_until, now)),
-    )
-    if topics is not None:
-        due = sa.and_(due, table.topic.in_(list(topics)))
     columns = (table.message_id, table.topic, table.key, table.payload, table.attempts, table.order_key)
     with writing(sql) as connection:
         found = connection.execute(
             sa.select(*columns, table.created_at)
-            .where(due, sa.or_(table.order_key.is_(None), ~_held_back()))
+            .where(_due(now, topics), sa.or_(table.order_key.is_(None), ~_held_back()))
             .order_by(table.message_id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -202,6 +196,16 @@ def claim(
         )
         for row in found
     ]
+
+
+def _due(now: datetime, topics: Sequence[str] | None) -> sa.ColumnElement[bool]:
+    """Whether a message waits to be sent, or was left by a worker whose lease has ended; of all topics or of some."""
+    table = OUTBOX.c
+    due = sa.or_(
+        sa.and_(table.state == "waiting", table.next_at <= now),
+        sa.and_(table.state == "leased", lapsed(table.lease_until, now)),
+    )
+    return due if topics is None else sa.and_(due, table.topic.in_(list(topics)))
 
 
 def _held_back() -> sa.ColumnElement[bool]:

@@ -28,7 +28,7 @@ from qiaomen.connectors import SIGNATURE_HEADER, TIME_HEADER, CrmUpdate, accept_
 from qiaomen.dispatch import TaskEvent
 from qiaomen.jobs import CHANNELS, LARGEST_BATCH, PushReceipt, Refused, receive_pushed
 from qiaomen.store import writing
-from qiaomen.vocab import NotAllowed, NotFound, QiaomenError, Role
+from qiaomen.vocab import InputRejected, NotAllowed, NotFound, QiaomenError, Role
 from qiaomen.web.entrance import address_of
 from qiaomen.web.problems import TooManyCalls, problem
 from qiaomen.web.visit import Visit, api_visit, now, site_of, visit_as
@@ -162,13 +162,13 @@ def _known(channel: str) -> str:
 
 def _task_updates(visit: Visit, messages: list[Message]) -> PushReceipt:
     """Carry updates of tasks out in the order of each task; each in a transaction of its own."""
-    counts = {"accepted": 0, "repeated": 0, "waiting": 0}
+    accepted = repeated = 0
     refused: list[Refused] = []
     for row, message in enumerate(messages, 1):
         try:
             given = TaskRecord.model_validate(message.record)
             if not given.reason.isprintable():
-                raise NotAllowed("原因中有无法保存的字符")
+                raise InputRejected("原因中有无法保存的字符", remedy="去掉控制字符后重发")
             update = CrmUpdate(
                 message.event_no,
                 given.task_id,
@@ -188,8 +188,9 @@ def _task_updates(visit: Visit, messages: list[Message]) -> PushReceipt:
         else:
             if done.status == "refused":
                 refused.append(Refused(row, message.event_no, "event", done.error))
+            elif done.repeated:
+                repeated += 1
             else:
-                counts[
-                    "repeated" if done.repeated else "waiting" if done.status == "waiting" else "accepted"
-                ] += 1
-    return PushReceipt(counts["accepted"] + counts["waiting"], counts["repeated"], 0, tuple(refused))
+                # One that waits for an older update counts: it is kept and carried out in its turn.
+                accepted += 1
+    return PushReceipt(accepted, repeated, 0, tuple(refused))
