@@ -12,7 +12,7 @@ from soak.stopping import Undisturbed, run_trial
 from tests.walks.city import Demo, contents, count, run_city, tasks_of
 
 pytestmark = pytest.mark.xdist_group("walks")
-KILLS = {"load": 6, "run": 3, "dispatch": 6, "push": 7}
+KILLS = {"load": 6, "run": 4, "dispatch": 6, "push": 9}
 
 
 def test_a_second_run_changes_nothing(city: Demo, own_city: Demo) -> None:
