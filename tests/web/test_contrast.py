@@ -102,6 +102,8 @@ def test_text_stands_out_from_what_is_behind_it(
             page.evaluate("(theme) => { document.documentElement.dataset.bsTheme = theme; }", theme)
             result = page.evaluate(MEASURE)
             assert result["measured"] > 3, f"{path}: hardly any text was seen"
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+                short.append(f"{path} at {width} px: wider than the window")
             short += [f"{path} at {width} px, {theme}: {line}" for line in result["found"]]
     page.context.close()
     assert not short, "\n".join(short)
