@@ -71,13 +71,15 @@ def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001
 
 def _refuse_usage(arguments: list[str], error: Any) -> int:
     path = error.ctx.command_path if error.ctx is not None else "qiaomen"
-    message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
-        say(message)
+        say(error.format_message())
         return REFUSED
+    from qiaomen.cli.usage import usage_message
+
+    message = usage_message(error)
     remedy = f"执行 {path} --help 查看用法"
     _explain(arguments, "usage", message, "", remedy, {})
-    say(f"用法有误：{message} 处理办法：{remedy}")
+    say(f"用法有误：{message}。处理办法：{remedy}")
     return REFUSED
 
 
