@@ -12,7 +12,7 @@ from qiaomen.demo.companies import Companies
 
 # Kind of the event, then ways to say it. {a} is the subject, {b} the other side, {m} money, {d} a date in words.
 EVENTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("soe_bid_won", (
+    ("bid_won", (
         "{d}，{a}收到中标通知书，确认公司中标{b}设备采购项目，中标金额{m}。",
         "{a}近日成功中标{b}2026年度配套采购，中标价为{m}，合同将于一个月内签订。",
     )),

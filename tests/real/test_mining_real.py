@@ -35,6 +35,7 @@ TYPES = {
     "gov_bid_won": "中标",
     "engineering_bid_won": "中标",
     "soe_bid_won": "中标",
+    "bid_won": "中标",
     "bid_candidate": "中标",
     "framework_agreement_won": "中标",
     "guarantee_provided": "担保",
