@@ -114,7 +114,10 @@ def add_for_staff(workspace: Workspace, viewer: Viewer, out: Path, no_password: 
         print_json({"users": len(made), "file": str(out)})
         return
     rows = [(user.login, user.name, "、".join(ROLE_LABELS[role] for role in user.roles)) for user in made]
-    print_table("新用户", ("登录名", "姓名", "角色"), rows, note=f"初始密码写在 {out}，分发后请删除该文件")
+    note = f"初始密码写在 {out}，分发后请删除该文件"
+    if not made:
+        note = "没有要建的用户：员工都已有用户，或还没有员工（先装载 staff 并执行 run）"
+    print_table("新用户", ("登录名", "姓名", "角色"), rows, note=note)
 
 
 def _write_passwords(out: Path, made: list[NewUser]) -> None:

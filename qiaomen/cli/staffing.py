@@ -99,7 +99,7 @@ def show_person(workspace: Workspace, viewer: Viewer, staff_no: str, as_json: bo
     with reading(workspace.sql) as connection:
         person = show_staff(viewer, connection, staff_no, day)
         deputies = list_delegations(viewer, connection, day, staff_no=staff_no)
-        handed = hand_overs_of(viewer, connection, staff_no)
+        handed = hand_overs_of(viewer, connection, staff_no, day)
     if as_json:
         print_json(
             {

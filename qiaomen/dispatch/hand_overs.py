@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from qiaomen.bank import (
     posts_held,
     require,
     scope_of,
+    show_staff,
     staff_names,
     today_of,
 )
@@ -145,9 +146,9 @@ def hand_over(
     return done
 
 
-def hand_overs_of(viewer: Viewer, connection: Connection, staff_no: str) -> list[dict[str, Any]]:
-    """Return the hand-overs that a member of staff gave or got, newest first."""
-    require(viewer, Action.SEE_STAFF)
+def hand_overs_of(viewer: Viewer, connection: Connection, staff_no: str, day: date) -> list[dict[str, Any]]:
+    """Return the hand-overs that a member of staff gave or got, newest first; ``NotFound`` for one not governed."""
+    show_staff(viewer, connection, staff_no, day)
     table = HAND_OVERS.c
     rows = connection.execute(sa.select(HAND_OVERS).order_by(table.hand_over_id.desc())).mappings()
     return [

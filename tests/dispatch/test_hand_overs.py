@@ -18,6 +18,7 @@ from qiaomen.bank import (
     create_users_for_staff,
     delegate,
     sync_institutions,
+    today_of,
 )
 from qiaomen.customers import (
     CUSTOMER_RECORDS,
@@ -164,10 +165,23 @@ def test_everything_moves_at_once_with_history_audit_and_outbox(bank: sa.Engine)
         )
         assert noted["object"] == f"hand_over:{done.hand_over_id}"
         topics = connection.execute(sa.select(outbox.OUTBOX.c.topic, outbox.OUTBOX.c.payload)).all()
-        listed = hand_overs_of(boss, connection, "M2")
+        listed = hand_overs_of(boss, connection, "M2", today_of(NOW))
     told = [payload for topic, payload in topics if topic == "customers.handed_over"]
     assert [len(payload["customers"]) for payload in told] == [6]
     assert [(row["customers"], row["tasks"], row["reason"]) for row in listed] == [(4, 4, "调岗")]
+
+
+def test_hand_overs_of_staff_elsewhere_are_not_told(bank: sa.Engine) -> None:
+    with_tasks(bank)
+    make(bank, "h1", "M1", "M2")
+    told: dict[str, int | str] = {}
+    for login in ("z1", "h1", "a1", "a2", "a9", "m1"):
+        with reading(bank) as connection:
+            try:
+                told[login] = len(hand_overs_of(viewer(bank, login), connection, "M2", today_of(NOW)))
+            except (NotFound, NotAllowed) as error:
+                told[login] = type(error).__name__
+    assert told == {"z1": 1, "h1": 1, "a1": 1, "a2": 1, "a9": "NotFound", "m1": "NotAllowed"}
 
 
 def test_several_receivers_share_and_a_company_is_not_torn_apart(bank: sa.Engine) -> None:
