@@ -1,7 +1,7 @@
 """Says in Chinese what is wrong with a command line: the word at fault, what is expected, the nearest valid name.
 
 The parser words its refusals in English. Each class of refusal is said anew from what it carries (option, parameter,
-value); two carry only their sentence, from which the word at fault is taken.
+value); where it carries only its sentence, the word at fault is taken from there.
 """
 
 from __future__ import annotations
@@ -26,40 +26,29 @@ EXPECTED: Final[Mapping[str, str]] = {
     "enum": "可用：{expected}",
     "literal_error": "可用：{expected}",
 }
-WORD: Final = re.compile(r"'([^']*)'")
+WORD: Final = re.compile(r"(['\"])(.*?)\1")
 WORDS: Final = re.compile(r" \((.*)\)$")
 
 
 def usage_message(error: Any) -> str:
-    """Return what a refusal of the parser says, without its English; our own words stay as they are."""
+    """Return what a refusal of the parser says, without its English."""
     kind = type(error).__name__
     said = str(error.message or "")
-    if re.search(r"[\u4e00-\u9fff]", _without_values(said)):
-        return said
     if kind == "NoSuchOption":
         return f"没有选项 {error.option_name}{_near(error.possibilities or ())}"
     if kind == "MissingParameter":
         return f"缺少{_named(error.param)}"
     if kind == "BadOptionUsage":
-        # A flag that was given a value, or an option that was given none.
-        return f"选项 {error.option_name} " + ("不带值" if "=" in _given(error) else "后面缺少值")
+        # A flag that was given a value, or an option that was given none: only the sentence tells.
+        return f"选项 {error.option_name} " + ("不带值" if "not take" in said else "后面缺少值")
     if kind == "BadParameter" and error.param is not None:
         return f"{_named(error.param)} 的值{_fault(error)}"
     commands = getattr(error.ctx.command, "commands", None) if error.ctx is not None else None
     if commands is not None and (found := WORD.search(said)):
-        return f"没有命令 {found[1]}{_near(get_close_matches(found[1], list(commands)))}"
+        return f"没有命令 {found[2]}{_near(get_close_matches(found[2], list(commands)))}"
     if found := WORDS.search(said):
         return f"多余的参数 {found[1]}"
     return "命令写法不对"
-
-
-def _without_values(said: str) -> str:
-    """Return a sentence without what the user typed in it, which may well be Chinese."""
-    return WORDS.sub("", WORD.sub("", said))
-
-
-def _given(error: Any) -> str:
-    return "=" if "not take" in error.message else ""
 
 
 def _near(names: Any) -> str:

@@ -84,6 +84,8 @@ def test_every_wrong_line_is_refused_in_chinese(tmp_path: Path) -> None:
         (("reach", "x", "-k", "-5"), "选项 -k 的值“-5”不能小于 1"),
         (("serve", "--port", "99999999"), "选项 --port 的值“99999999”不能大于 65535"),
         (("run", "--as-of", "2026-13-40"), "选项 --as-of 的值“2026-13-40”不是日期，写成 2026-06-30"),
+        (("tasks", "--标签"), "没有选项 --标签"),
+        (("ta'ks",), "没有命令 ta'ks，相近的有 tasks"),
         (("tasks", "--json=1"), "选项 --json 不带值"),
         (("tasks", "--state"), "选项 --state 后面缺少值"),
     ],
