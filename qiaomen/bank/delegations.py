@@ -138,12 +138,15 @@ def may_delegate(viewer: Viewer, principal_no: str, places: set[str]) -> bool:
 
 
 def end_delegation(viewer: Viewer, connection: Connection, delegation_id: int, *, now: datetime) -> None:
-    """End a delegation at once; its principal, its deputy or who may order one may do so."""
+    """End a delegation at once; its principal, its deputy or who could have ordered it may do so.
+
+    As in ``list_delegations`` the principal's posts on the first day count: who sees it can end it, also of a leaver.
+    """
     row = connection.execute(
         sa.select(DELEGATIONS).where(DELEGATIONS.c.delegation_id == delegation_id)
     ).first()
     places = (
-        {code for _, code in held_posts(connection, row.principal_no, today_of(now))}
+        {code for _, code in held_posts(connection, row.principal_no, row.since)}
         if row is not None
         else set()
     )

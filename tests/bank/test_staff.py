@@ -303,6 +303,24 @@ def test_a_delegation_needs_dates_and_a_reason(bank: sa.Engine, change: dict[str
         stand_in(bank, "z1", "M1", "M2", **change)
 
 
+def test_who_sees_a_delegation_can_end_it_after_its_principal_left(bank: sa.Engine) -> None:
+    number = stand_in(bank, "m1", "M1", "M2")
+    admin = who(bank, "z1")
+    with writing(bank) as connection:
+        post = show_staff(admin, connection, "M1", TODAY).posts[0]
+        end_post(admin, connection, post.post_id, TODAY, now=NOW)
+    later = NOW + timedelta(days=2)
+    with writing(bank) as connection:
+        near, far = (viewer_by_login(connection, login, later) for login in ("a1", "a9"))
+        day = later.date()
+        assert [row.delegation_id for row in list_delegations(near, connection, day)] == [number]
+        assert list_delegations(far, connection, day) == []
+        with pytest.raises(NotFound):
+            end_delegation(far, connection, number, now=later)
+        end_delegation(near, connection, number, now=later)
+        assert [row.in_force for row in list_delegations(near, connection, day)] == [False]
+
+
 def test_a_delegation_is_ended_by_those_concerned_and_is_in_the_audit_log(bank: sa.Engine) -> None:
     number = stand_in(bank, "m1", "M1", "M2")
     with pytest.raises(Conflict):
