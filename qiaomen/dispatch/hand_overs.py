@@ -150,7 +150,11 @@ def hand_overs_of(viewer: Viewer, connection: Connection, staff_no: str, day: da
     """Return the hand-overs that a member of staff gave or got, newest first; ``NotFound`` for one not governed."""
     show_staff(viewer, connection, staff_no, day)
     table = HAND_OVERS.c
-    rows = connection.execute(sa.select(HAND_OVERS).order_by(table.hand_over_id.desc())).mappings()
+    concerned = sa.or_(
+        table.from_manager_no == staff_no, table.to_manager_nos.contains(staff_no, autoescape=True)
+    )
+    query = sa.select(HAND_OVERS).where(concerned).order_by(table.hand_over_id.desc())
+    rows = connection.execute(query).mappings()
     return [
         dict(row)
         for row in rows
