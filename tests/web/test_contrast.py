@@ -1,4 +1,5 @@
-"""Every page in light and dark: no visible text below the contrast that WCAG AA asks for, measured in a real browser."""
+"""Every page in light and dark, wide and narrow, in a real browser: no visible text below the contrast that WCAG AA asks
+for, and nothing wider than the window."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 MEASURE = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8").split("\n", 2)[2]
-MANAGER, BRANCH, ANALYST = "e0005", "e0003", "e0001"
+MANAGER, SUB_BRANCH, BRANCH, ANALYST, ADMINISTRATOR = "e0005", "e0004", "e0003", "e0001", "e0002"
 # Everything a person can open; sheets and evidence are opened before measuring.
 PAGES = {
     "": ("/login",),
@@ -37,6 +38,8 @@ PAGES = {
         "/nowhere",
         "/nothing",
     ),
+    SUB_BRANCH: ("/cockpit", "/tasks", "/dispatch", "/companies/3", "/map"),
+    ADMINISTRATOR: ("/system", "/audit", "/account"),
     BRANCH: (
         "/cockpit",
         "/tasks?scope=all",
@@ -87,7 +90,7 @@ def visitor(browser: Browser, city: City, address: str, login: str) -> Page:
 
 
 @pytest.mark.parametrize("login", PAGES, ids=lambda login: login or "nobody")
-def test_text_stands_out_from_what_is_behind_it(
+def test_text_stands_out_and_fits_the_window(
     browser: Browser, still_city: City, address: str, login: str
 ) -> None:
     page = visitor(browser, still_city, address, login)
