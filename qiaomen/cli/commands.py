@@ -212,6 +212,7 @@ def tasks(
         ),
     ] = "",
     manager: Annotated[str, typer.Option("--manager", help="客户经理工号")] = "",
+    mine: Annotated[bool, typer.Option("--mine", help="只看本人与所代理的人的")] = False,
     institution: Annotated[str, typer.Option("--institution", help="机构代码")] = "",
     text: Annotated[str, typer.Option("--text", help="企业名包含")] = "",
     overdue: Annotated[bool, typer.Option("--overdue", help="只看已超时的")] = False,
@@ -224,13 +225,17 @@ def tasks(
     from qiaomen.dispatch import TaskFilter
 
     workspace = workspace_of_command()
+    viewer = viewer_of_command(workspace, user, "tasks")
+    people = frozenset({manager}) if manager else None
+    if mine:
+        people = viewer.manager_nos if people is None else people & viewer.manager_nos
     filters = TaskFilter(
         states=task_states(state),
-        manager_no=manager or None,
+        manager_nos=people,
         text=text,
         due_before=workspace.moment if overdue else None,
     )
-    show_tasks(workspace, viewer_of_command(workspace, user, "tasks"), filters, institution, limit, as_json)
+    show_tasks(workspace, viewer, filters, institution, limit, as_json)
 
 
 @app.command("rejects")

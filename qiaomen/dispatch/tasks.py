@@ -72,7 +72,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks to list; an empty filter is every open task."""
+    """Which tasks to list; an empty filter is every open task. ``manager_nos`` is any of them; an empty one is none."""
 
     states: Collection[TaskState] = ()
     origins: Collection[str] = ()
@@ -82,7 +82,7 @@ class TaskFilter:
     tier: str | None = None
     branch_code: str | None = None
     sub_branch_code: str | None = None
-    manager_no: str | None = None
+    manager_nos: Collection[str] | None = None
     unassigned: bool = False
     text: str = ""
     due_before: datetime | None = None
@@ -170,7 +170,7 @@ def _without_persons(viewer: Viewer, values: Mapping[str, Any]) -> dict[str, Any
 def _conditions(filters: TaskFilter) -> list[sa.ColumnElement[bool]]:
     table = TASKS.c
     parts: list[sa.ColumnElement[bool]] = []
-    for name in ("company_id", "product", "kind", "tier", "branch_code", "sub_branch_code", "manager_no"):
+    for name in ("company_id", "product", "kind", "tier", "branch_code", "sub_branch_code"):
         value = getattr(filters, name)
         if value is not None:
             parts.append(table[name] == value)
@@ -180,6 +180,8 @@ def _conditions(filters: TaskFilter) -> list[sa.ColumnElement[bool]]:
         parts.append(table.state.in_(_OPEN))
     if filters.origins:
         parts.append(table.origin.in_(list(filters.origins)))
+    if filters.manager_nos is not None:
+        parts.append(table.manager_no.in_(sorted(filters.manager_nos)))
     if filters.unassigned:
         parts.append(table.manager_no.is_(None))
     if filters.text.strip():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from qiaomen.bank import acting_on
 from qiaomen.dispatch import Task, TaskEvent, allowed_events
 from qiaomen.opportunities import OPPORTUNITIES
 from qiaomen.scoring import OFFERS
@@ -14,6 +15,7 @@ from qiaomen.vocab import TaskState
 from qiaomen.web import formats
 from qiaomen.web.cells import Chip, Evidence, customer_chip, tier_chip
 from qiaomen.web.firms import brief
+from qiaomen.web.own_day import principal_name
 from qiaomen.web.visit import Visit
 from qiaomen.web.ways import seen_introductions
 
@@ -135,6 +137,15 @@ def moves(visit: Visit, task: Task) -> tuple[Move, ...]:
     )
 
 
+def deputy_chip(visit: Visit, task: Task) -> tuple[Chip, ...]:
+    """Say for whom the viewer would act on a task: its manager, or whose pool it waits in; none where it is his own."""
+    name = principal_name(visit, task.manager_no)
+    if not name:
+        acting = acting_on(visit.viewer, task.sub_branch_code or task.branch_code, task.manager_no).acting
+        name = acting.name if acting is not None else ""
+    return (Chip(f"代 {name}", "violet", f"您代 {name} 办理"),) if name else ()
+
+
 def task_card(visit: Visit, task: Task) -> TaskCard:
     """Build the card of one task."""
     landed = task.landed_amount_fen
@@ -144,7 +155,7 @@ def task_card(visit: Visit, task: Task) -> TaskCard:
         company=brief(task.company_name),
         full_name=task.company_name,
         href=f"/companies/{task.company_id}",
-        chips=tier_chip(task.tier) or (customer_chip(task.is_customer),),
+        chips=(*(tier_chip(task.tier) or (customer_chip(task.is_customer),)), *deputy_chip(visit, task)),
         why_now=visit.labels.plain(task.why_now, task.company_name),
         product=visit.labels.product(task.product),
         amount=formats.money(landed / 100) if landed else "",
@@ -189,6 +200,7 @@ def lead_card(visit: Visit, task: Task, tone: str, introduction: str) -> LeadCar
             *tier_chip(task.tier),
             Chip(ORIGIN_LABELS.get(task.origin, task.origin), "teal"),
             Chip(STATE_SHORT[task.state]),
+            *deputy_chip(visit, task),
         ),
         tone=tone,
         why_now=visit.labels.plain(task.why_now, task.company_name),

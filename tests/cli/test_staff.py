@@ -87,6 +87,13 @@ def test_a_deputy_sees_the_principals_tasks(own: Path, people: dict[str, str]) -
     assert [row["deputy_no"] for row in listed["delegations"]] == [colleague]
     assert colleague in call("staff", "list", "--as", admin, workspace=own).out
     during = call(*wanted, workspace=own).document["items"]
+    both = call("tasks", "--mine", "--as", colleague, "--json", workspace=own).document
+    named = {row["manager_no"] for row in both["tasks"]}
+    assert named == {manager, colleague}
+    one = call("tasks", "--mine", "--manager", manager, "--as", colleague, "--json", workspace=own)
+    assert one.document["items"] == during
+    other = call("tasks", "--mine", "--manager", manager, "--as", admin, "--json", workspace=own)
+    assert other.code != 0, "an administrator of the system sees no tasks"
     check(
         "staff-end-deputy",
         call("staff", "end-deputy", made["delegation_id"], "--as", admin, "--json", workspace=own),

@@ -97,6 +97,6 @@ def test_what_is_said(tmp_path: Path, line: tuple[str, ...], said: str) -> None:
 
 
 def test_the_document_says_the_same(tmp_path: Path) -> None:
-    answer = call("tasks", "--json", "--nope", workspace=tmp_path)
+    answer = call("tasks", "--json", "--unknown-word", workspace=tmp_path)
     error = json.loads(answer.out)["error"]
-    assert (error["code"], error["message"]) == ("usage", "没有选项 --nope")
+    assert (error["code"], error["message"]) == ("usage", "没有选项 --unknown-word")

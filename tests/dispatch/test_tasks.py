@@ -269,6 +269,20 @@ def test_filters_count_items_and_firms_apart(bank: sa.Engine) -> None:
     assert len(ids(bank, analyst, TaskFilter(unassigned=True, branch_code="B1"))) == 4
 
 
+def test_the_filter_of_managers_takes_many_and_none(bank: sa.Engine) -> None:
+    with writing(bank) as connection:
+        create(
+            connection,
+            [lead(n) for n in (1, 2, 3, 4)],
+            [placed(1, manager="M1"), placed(2, manager="M2"), placed(3, "S3", "M3"), placed(4)],
+        )
+    analyst, manager = viewer(bank, "h1"), viewer(bank, "m1")
+    assert sorted(ids(bank, analyst, TaskFilter(manager_nos={"M1", "M3"}))) == [1, 3]
+    assert ids(bank, analyst, TaskFilter(manager_nos=())) == [], "nobody's tasks are none, not all"
+    assert len(ids(bank, analyst, TaskFilter())) == 4
+    assert ids(bank, manager, TaskFilter(manager_nos={"M1", "M2", "M3"})) == [1], "the scope stays"
+
+
 def test_who_hides_a_customer_of_another_unit(bank: sa.Engine) -> None:
     introduction = {
         "company_id": 1,

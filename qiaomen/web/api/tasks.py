@@ -77,16 +77,18 @@ def tasks(
     origin: Annotated[str, Query(max_length=20)] = "",
     product: Annotated[str, Query(max_length=64)] = "",
     company_id: RowNumber | None = None,
+    mine: bool = False,
     offset: Count = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> TaskItems:
-    """Return the tasks that the caller may see, highest priority first."""
+    """Return the tasks that the caller may see, highest priority first; ``mine``: his own and those he stands in for."""
     visit.require(Action.SEE_TASKS)
     wanted = TaskFilter(
         states=tuple(state or ()),
         origins=(origin,) if origin else (),
         product=product or None,
         company_id=company_id,
+        manager_nos=visit.viewer.manager_nos if mine else None,
     )
     with reading(visit.sql) as connection:
         page = list_tasks(visit.viewer, connection, wanted, limit=limit, offset=offset)

@@ -37,7 +37,8 @@ from qiaomen.web.security import is_local_address
 from qiaomen.web.visit import SHANGHAI, Visit, changing, signed_in
 
 PER_COLUMN: Final = 40
-SCOPES: Final = (("mine", "我的"), ("pool", "待认领池"), ("all", "管辖内全部"))
+MINE: Final = "mine"
+SCOPES: Final = ((MINE, "我的"), ("pool", "待认领池"), ("all", "管辖内全部"))
 EMPTY: Final[dict[TaskState, str]] = {
     TaskState.UNCLAIMED: "没有待认领的任务",
     TaskState.FOLLOWING: "认领后出现在这里",
@@ -99,7 +100,8 @@ class BoardView:
 
 def default_scope(visit: Visit) -> str:
     """Managers begin with their own tasks, others with all that they govern."""
-    return "mine" if visit.viewer.has(Role.MANAGER) else "all"
+    own = visit.viewer.has(Role.MANAGER) or not visit.viewer.roles
+    return "mine" if own and visit.viewer.manager_nos else "all"
 
 
 def filter_of(visit: Visit, query: BoardQuery, state: TaskState) -> TaskFilter:
@@ -109,7 +111,7 @@ def filter_of(visit: Visit, query: BoardQuery, state: TaskState) -> TaskFilter:
         states=(state,),
         origins=(query.origin,) if query.origin else (),
         product=query.product or None,
-        manager_no=visit.viewer.staff_no if scope == "mine" else None,
+        manager_nos=visit.viewer.manager_nos if scope == "mine" else None,
         unassigned=scope == "pool",
         text=query.q,
         due_before=visit.moment if query.late else None,
@@ -141,11 +143,16 @@ def counts(visit: Visit, connection: Connection, query: BoardQuery) -> dict[str,
 def board_view(visit: Visit, query: BoardQuery) -> BoardView:
     """Compute the board."""
     scope = query.scope or default_scope(visit)
+    stands_in = bool(visit.viewer.manager_nos - {visit.viewer.staff_no})
     with reading(visit.sql) as connection:
         columns = tuple(column(visit, connection, query, state) for state in TaskState)
         late = list_tasks(visit.viewer, connection, TaskFilter(due_before=visit.moment), limit=1)
     filled = next((item.state for item in columns if item.cards), TaskState.UNCLAIMED.value)
-    choices = [(code, text) for code, text in SCOPES if code != "mine" or visit.viewer.has(Role.MANAGER)]
+    choices = [
+        (code, f"{text}（含代理）" if code == MINE and stands_in else text)
+        for code, text in SCOPES
+        if code != MINE or visit.viewer.manager_nos
+    ]
     kept = query.model_dump(exclude={"scope"}, exclude_defaults=True)
     scopes = tuple(
         Option(code, text, "/tasks?" + urlencode({"scope": code, **kept}), code == scope)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
@@ -14,8 +14,8 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank import Action
-from qiaomen.customers import CUSTOMERS, DEALINGS
-from qiaomen.dispatch import Room, Task, TaskFilter, list_tasks, room_of, task_visits
+from qiaomen.customers import DEALINGS
+from qiaomen.dispatch import Room, Task
 from qiaomen.opportunities import OPPORTUNITIES
 from qiaomen.store import reading
 from qiaomen.vocab import Role, TaskState
@@ -23,18 +23,24 @@ from qiaomen.web import formats
 from qiaomen.web.cards import LeadCard, lead_cards
 from qiaomen.web.cells import Cell, Chip, ColumnView, Evidence, TableView, table
 from qiaomen.web.figures import Figure
-from qiaomen.web.firms import firms
+from qiaomen.web.firms import Firm, firms
+from qiaomen.web.own_day import (
+    SILENT_DAYS,
+    OwnDay,
+    must_do,
+    own_customers,
+    own_day,
+    principal_name,
+    shares,
+    to_visit,
+)
 from qiaomen.web.reading import Record
 from qiaomen.web.referrals import AskRow, waiting_rows
 from qiaomen.web.visit import Visit, signed_in
 
-MUST: Final = 5
 SHOWN: Final = 6
-READ: Final = 200
-LOOKED_AT: Final = 30
 DUE_DAYS: Final = 60
 WARNING_DAYS: Final = 90
-SILENT_DAYS: Final = 7
 DEALING_LABELS: Final = {
     "deposit": "活期存款",
     "time_deposit": "定期存款",
@@ -72,52 +78,16 @@ class TodayView:
 
     greeting: str
     summary: str
+    standing_in: str
     figures: tuple[Figure, ...]
     sections: tuple[Section, ...]
 
 
-def own_tasks(visit: Visit, connection: Connection) -> list[Task]:
-    """Open tasks of the manager and the pool that the manager may claim from, highest priority first."""
-    own = list_tasks(visit.viewer, connection, TaskFilter(manager_no=visit.viewer.staff_no), limit=READ)
-    pool = list_tasks(
-        visit.viewer, connection, TaskFilter(states=(TaskState.UNCLAIMED,), unassigned=True), limit=READ
-    )
-    return [*own.tasks, *pool.tasks]
-
-
-def urgency(visit: Visit, task: Task) -> tuple[bool, bool, float]:
-    """Order of 今天必办: late ones, then those due within two days, then by priority."""
-    soon = task.due_at is not None and task.due_at < visit.moment + dt.timedelta(days=2)
-    return not task.overdue(visit.moment), not soon, -task.priority
-
-
-def must_do(visit: Visit, tasks: Sequence[Task]) -> list[Task]:
-    """The at most five tasks of today: one per firm."""
-    mine = [
-        task
-        for task in tasks
-        if task.manager_no == visit.viewer.staff_no and task.state is not TaskState.LANDED
-    ]
-    chosen: dict[int, Task] = {}
-    for task in sorted(mine, key=lambda item: urgency(visit, item)):
-        if len(chosen) == MUST:
-            break
-        chosen.setdefault(task.company_id, task)
-    return list(chosen.values())
-
-
-def own_customers(visit: Visit) -> pa.Array:
-    """Companies that the manager keeps."""
-    rows = visit.reading.table(CUSTOMERS)
-    mine = rows.filter(pc.fill_null(pc.equal(rows.column("manager_no"), visit.viewer.staff_no), False))
-    return mine.column("company_id").combine_chunks()
-
-
-def warnings(visit: Visit, customers: pa.Array) -> list[Record]:
-    """Newest warnings and attrition signals of the manager's own customers."""
+def warnings(visit: Visit, customers: Mapping[int, str]) -> list[Record]:
+    """Newest warnings and attrition signals of the own customers."""
     rows = visit.reading.table(OPPORTUNITIES)
     since = pa.scalar(visit.as_of - dt.timedelta(days=WARNING_DAYS))
-    mask = pc.is_in(rows.column("company_id"), value_set=customers)
+    mask = pc.is_in(rows.column("company_id"), value_set=pa.array(customers, pa.int64()))
     mask = pc.and_(
         mask, pc.is_in(rows.column("polarity"), value_set=pa.array(["warning", "veto", "retention"]))
     )
@@ -127,7 +97,13 @@ def warnings(visit: Visit, customers: pa.Array) -> list[Record]:
     return found
 
 
-def warning_table(visit: Visit, rows: Sequence[Record]) -> TableView | None:
+def firm_cell(visit: Visit, firm: Firm, customers: Mapping[int, str]) -> Cell:
+    """Name a customer; that of a principal says for whom."""
+    principal = principal_name(visit, customers.get(firm.company_id))
+    return Cell(firm.name, href=firm.href, note=f"代 {principal}" if principal else "")
+
+
+def warning_table(visit: Visit, rows: Sequence[Record], customers: Mapping[int, str]) -> TableView | None:
     """Lay out warnings; nothing where there are none."""
     if not rows:
         return None
@@ -142,9 +118,7 @@ def warning_table(visit: Visit, rows: Sequence[Record]) -> TableView | None:
         return Cell(chips=(Chip(text, "red" if text == "高" else "amber"),))
 
     columns: tuple[ColumnView[Record], ...] = (
-        ColumnView(
-            "企业", lambda row: Cell(names[row["company_id"]].name, href=names[row["company_id"]].href)
-        ),
+        ColumnView("企业", lambda row: firm_cell(visit, names[row["company_id"]], customers)),
         ColumnView(
             "预警",
             lambda row: Cell(
@@ -162,11 +136,11 @@ def warning_table(visit: Visit, rows: Sequence[Record]) -> TableView | None:
     return table(columns, [row for row in part if row["company_id"] in names], caption="留存预警")
 
 
-def due_dealings(visit: Visit, customers: pa.Array) -> list[Record]:
-    """Dealings of the manager's own customers that fall due within sixty days."""
+def due_dealings(visit: Visit, customers: Mapping[int, str]) -> list[Record]:
+    """Dealings of the own customers that fall due within sixty days."""
     rows = visit.reading.table(DEALINGS)
     last = pa.scalar(visit.as_of + dt.timedelta(days=DUE_DAYS))
-    mask = pc.is_in(rows.column("company_id"), value_set=customers)
+    mask = pc.is_in(rows.column("company_id"), value_set=pa.array(customers, pa.int64()))
     mask = pc.and_(mask, pc.fill_null(pc.greater_equal(rows.column("due_on"), pa.scalar(visit.as_of)), False))
     mask = pc.and_(mask, pc.fill_null(pc.less_equal(rows.column("due_on"), last), False))
     mask = pc.and_(mask, pc.invert(pc.fill_null(pc.equal(rows.column("status"), "ended"), False)))
@@ -174,7 +148,7 @@ def due_dealings(visit: Visit, customers: pa.Array) -> list[Record]:
     return found
 
 
-def due_table(visit: Visit, rows: Sequence[Record]) -> TableView | None:
+def due_table(visit: Visit, rows: Sequence[Record], customers: Mapping[int, str]) -> TableView | None:
     """Lay out what falls due; nothing where there is none."""
     if not rows:
         return None
@@ -184,9 +158,7 @@ def due_table(visit: Visit, rows: Sequence[Record]) -> TableView | None:
         for item in firms(visit.reading, visit.labels, {row["company_id"] for row in part})
     }
     columns: tuple[ColumnView[Record], ...] = (
-        ColumnView(
-            "企业", lambda row: Cell(names[row["company_id"]].name, href=names[row["company_id"]].href)
-        ),
+        ColumnView("企业", lambda row: firm_cell(visit, names[row["company_id"]], customers)),
         ColumnView(
             "业务",
             lambda row: Cell(
@@ -211,26 +183,6 @@ def due_table(visit: Visit, rows: Sequence[Record]) -> TableView | None:
     return table(columns, [row for row in part if row["company_id"] in names], caption="本行到期")
 
 
-def to_visit(visit: Visit, connection: Connection, tasks: Sequence[Task]) -> list[Task]:
-    """Tasks in work whose next contact is due, or that nobody has contacted for a week after the claim."""
-    horizon = visit.moment + dt.timedelta(days=3)
-    found = []
-    busy = [task for task in tasks if task.state in {TaskState.FOLLOWING, TaskState.INTENDED}]
-    for task in busy[:LOOKED_AT]:
-        if task.manager_no != visit.viewer.staff_no:
-            continue
-        visits = task_visits(visit.viewer, connection, task.task_id)
-        planned = [item.next_at for item in visits if item.next_at]
-        silent = (
-            not visits
-            and task.claimed_at is not None
-            and task.claimed_at < visit.moment - dt.timedelta(days=SILENT_DAYS)
-        )
-        if silent or (planned and planned[0] <= horizon):
-            found.append(task)
-    return found
-
-
 SECTIONS: Final = (
     Section("must", "今天必办", "超期与两天内到时限的在前，最多五件", "今天没有必办的任务", "可以从新商机中认领", "circle-check"),
     Section("retention", "留存预警", "名下客户的流失与风险信号，近 90 天", "名下客户没有预警", "出现流失或风险信号时会列在这里", "shield-check"),
@@ -241,9 +193,12 @@ SECTIONS: Final = (
 )  # fmt: skip
 
 
-def sections(visit: Visit, connection: Connection, tasks: Sequence[Task]) -> tuple[Section, ...]:
+def sections(
+    visit: Visit, connection: Connection, day: OwnDay, customers: Mapping[int, str]
+) -> tuple[Section, ...]:
     """Lay out the six parts; a task stands in the first that it fits."""
     placed: set[int] = set()
+    tasks = day.tasks
 
     def pick(fits: Sequence[Task]) -> list[Task]:
         fresh = [task for task in fits if task.task_id not in placed]
@@ -251,18 +206,20 @@ def sections(visit: Visit, connection: Connection, tasks: Sequence[Task]) -> tup
         return fresh
 
     picked = {
-        "must": pick(must_do(visit, tasks)),
+        "must": pick(must_do(visit, day)),
         "retention": pick([task for task in tasks if task.origin == "retention"]),
         "expiry": pick([task for task in tasks if task.origin == "expiry"]),
-        "revisit": pick(to_visit(visit, connection, tasks)),
+        "revisit": pick(to_visit(visit, connection, day.mine.tasks)),
         "fresh": pick([task for task in tasks if task.state is TaskState.UNCLAIMED]),
         "referrals": [],
     }
-    customers = own_customers(visit)
     alerts, due = warnings(visit, customers), due_dealings(visit, customers)
     asks = waiting_rows(visit, connection)
     further = {"retention": len(alerts), "expiry": len(due), "referrals": len(asks)}
-    tables = {"retention": warning_table(visit, alerts), "expiry": due_table(visit, due)}
+    tables = {
+        "retention": warning_table(visit, alerts, customers),
+        "expiry": due_table(visit, due, customers),
+    }
     tones = {"must": "must", "retention": "warn"}
     return tuple(
         replace(
@@ -284,51 +241,69 @@ def limit_words(room: Room) -> str:
     return f"上限 {room.capacity} 条"
 
 
+def rooms_words(day: OwnDay) -> str:
+    """Say the limit of each person whose tasks are shown; who stands in for nobody reads the limit alone."""
+    if all(not item.deputised for item in day.rooms):
+        return "，".join(limit_words(item.room) for item in day.rooms)
+    return "；".join(
+        f"{f'代 {item.deputised}' if item.deputised else '本人'} {item.room.held:,} 条，{limit_words(item.room)}"
+        for item in day.rooms
+    )
+
+
+def figures_of(day: OwnDay, customers: Mapping[int, str], deputised: str) -> tuple[Figure, ...]:
+    """The five numbers at the head of the page."""
+    amount = sum(task.landed_amount_fen or 0 for task in day.landed) / 100
+    return (
+        Figure(
+            "名下客户",
+            formats.count(len(customers)) if customers else "",
+            "户",
+            f"其中{deputised}" if deputised else "",
+            none="暂无名下客户",
+        ),
+        Figure(
+            "进行中任务",
+            formats.count(day.mine.items),
+            "条",
+            f"涉及 {day.mine.firms:,} 户，{rooms_words(day)}",
+            href="/tasks?scope=mine",
+        ),
+        Figure("超期", formats.count(day.late), "条", "按各状态的时限", href="/tasks?scope=mine&late=1"),
+        Figure(
+            "可认领",
+            formats.count(day.pool.items),
+            "条",
+            "本支行公共池" if day.may_claim else "已到任务上限，办结或退回后可认领",
+            href="/tasks?scope=pool",
+        ),
+        Figure("已落地", formats.count(len(day.landed)), "条", formats.money(amount) if day.landed else ""),
+    )
+
+
 def today_view(visit: Visit) -> TodayView:
     """Compute the page."""
+    customers = own_customers(visit)
     with reading(visit.sql) as connection:
-        tasks = own_tasks(visit, connection)
-        parts = sections(visit, connection, tasks)
-        room = room_of(visit.viewer, connection, visit.viewer.staff_no or "", visit.moment)
-    mine = [task for task in tasks if task.manager_no == visit.viewer.staff_no]
-    late = sum(1 for task in mine if task.overdue(visit.moment))
-    landed = [task for task in mine if task.state is TaskState.LANDED]
-    customers = len(own_customers(visit))
+        day = own_day(visit, connection)
+        parts = sections(visit, connection, day, customers)
     return TodayView(
         greeting=f"{visit.viewer.name}，今天先办这几件",
         summary=f"{formats.day(visit.as_of)}",
-        figures=(
-            Figure("名下客户", formats.count(customers) if customers else "", "户", none="暂无名下客户"),
-            Figure(
-                "进行中任务",
-                formats.count(len(mine)),
-                "条",
-                f"涉及 {len({task.company_id for task in mine}):,} 户，{limit_words(room)}",
-                href="/tasks?scope=mine",
-            ),
-            Figure("超期", formats.count(late), "条", "按各状态的时限", href="/tasks?scope=mine&late=1"),
-            Figure(
-                "可认领",
-                formats.count(len(tasks) - len(mine)),
-                "条",
-                "本支行公共池" if room.left else "已到任务上限，办结或退回后可认领",
-                href="/tasks?scope=pool",
-            ),
-            Figure(
-                "已落地",
-                formats.count(len(landed)),
-                "条",
-                formats.money(sum(task.landed_amount_fen or 0 for task in landed) / 100) if landed else "",
-            ),
+        standing_in="；".join(
+            f"代 {item.name} 至 {formats.day(item.until)}"
+            for item in visit.viewer.stand_ins
+            if Role.MANAGER in item.roles
         ),
+        figures=figures_of(day, customers, shares(visit, customers)),
         sections=parts,
     )
 
 
 @router.get("/today")
 def show(visit: Annotated[Visit, Depends(signed_in)]) -> Response:
-    """Show the manager's day; others begin elsewhere."""
+    """Show the day of a manager, or of who stands in for one; others begin elsewhere."""
     visit.require(Action.WORK_TASKS)
-    if not visit.viewer.has(Role.MANAGER):
+    if not visit.viewer.manager_nos:
         return RedirectResponse("/", 303)
     return visit.render("today.html", key="today", title="今日", view=today_view(visit), sheet_next="/today")
