@@ -22,6 +22,7 @@ from qiaomen.bank.delegations import (
     delegate,
     end_delegation,
     list_delegations,
+    may_delegate,
 )
 from qiaomen.bank.guards import LockRules
 from qiaomen.bank.institutions import (
@@ -49,7 +50,7 @@ from qiaomen.bank.masking import (
     reads,
 )
 from qiaomen.bank.passwords import PasswordRules
-from qiaomen.bank.posts import PostRow, StaffRow, add_post, end_post, list_staff, show_staff
+from qiaomen.bank.posts import PLACES, add_post, end_post
 from qiaomen.bank.provider_starts import ProviderStart, begin_provider, take_provider_start
 from qiaomen.bank.read_log import ReadLog
 from qiaomen.bank.sessions import (
@@ -76,6 +77,20 @@ from qiaomen.bank.signing_in import (
     sign_in,
     sign_in_as,
     wrong_password,
+)
+from qiaomen.bank.staff_lists import (
+    Colleague,
+    PostRow,
+    SignInState,
+    StaffFilter,
+    StaffPage,
+    StaffRow,
+    colleagues,
+    find_staff,
+    governed_institutions,
+    list_staff,
+    show_staff,
+    sign_in_states,
 )
 from qiaomen.bank.tables import INSTITUTION_RECORDS, STAFF_RECORDS
 from qiaomen.bank.tokens import (
@@ -122,6 +137,7 @@ from qiaomen.bank.users import (
     unlock_user,
 )
 from qiaomen.bank.viewers import (
+    DELEGABLE,
     ZONE,
     Scope,
     StandIn,
@@ -135,7 +151,9 @@ from qiaomen.bank.viewers import (
 __all__ = [
     "CLASS_LABELS",
     "CLEAR",
+    "DELEGABLE",
     "INSTITUTION_RECORDS",
+    "PLACES",
     "POLICY",
     "STAFF_RECORDS",
     "ZONE",
@@ -143,6 +161,7 @@ __all__ = [
     "Anchor",
     "AuditCheck",
     "AuditFilter",
+    "Colleague",
     "DataKind",
     "Delegation",
     "Directory",
@@ -163,7 +182,10 @@ __all__ = [
     "Scope",
     "Session",
     "SignInRules",
+    "SignInState",
     "SignedIn",
+    "StaffFilter",
+    "StaffPage",
     "StaffRow",
     "StandIn",
     "SyncResult",
@@ -185,6 +207,7 @@ __all__ = [
     "close_own_session",
     "close_session",
     "close_sessions",
+    "colleagues",
     "create_token",
     "create_user",
     "create_users_for_staff",
@@ -195,6 +218,8 @@ __all__ = [
     "drop_expired_sessions",
     "end_delegation",
     "end_post",
+    "find_staff",
+    "governed_institutions",
     "has_administrator",
     "institution_names",
     "institutions_in_force",
@@ -211,6 +236,7 @@ __all__ = [
     "mask_row",
     "masked_text",
     "may",
+    "may_delegate",
     "newest_detail",
     "newest_row",
     "open_session",
@@ -237,6 +263,7 @@ __all__ = [
     "show_staff",
     "sign_in",
     "sign_in_as",
+    "sign_in_states",
     "sign_out_user",
     "staff_names",
     "sync_institutions",

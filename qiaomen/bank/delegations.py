@@ -6,6 +6,7 @@ then. Histories and the audit log name both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.access import Action, may, require, scope_of
-from qiaomen.bank.schema import DELEGATIONS, STAFF
+from qiaomen.bank.schema import DELEGATIONS, POSTS, STAFF
 from qiaomen.bank.trail import audit
 from qiaomen.bank.viewers import DELEGABLE, Viewer, held_posts, today_of
 from qiaomen.vocab import Conflict, InputRejected, NotFound
@@ -171,25 +172,49 @@ def end_delegation(viewer: Viewer, connection: Connection, delegation_id: int, *
 
 
 def list_delegations(
-    viewer: Viewer, connection: Connection, day: date, *, staff_no: str | None = None
+    viewer: Viewer,
+    connection: Connection,
+    day: date,
+    *,
+    staff_no: str | None = None,
+    current: bool = False,
 ) -> list[Delegation]:
-    """Return delegations, newest first: the viewer's own, and all of those whom he governs."""
+    """Return delegations, newest first: the viewer's own, and all of those whom he governs.
+
+    ``current`` leaves out those that have ended or are past; the coming ones stay.
+    """
+    where: list[sa.ColumnElement[bool]] = []
+    if staff_no is not None:
+        where.append(sa.or_(DELEGATIONS.c.principal_no == staff_no, DELEGATIONS.c.deputy_no == staff_no))
+    if current:
+        where += [DELEGATIONS.c.ended_at.is_(None), DELEGATIONS.c.until >= day]
     principal, deputy = STAFF.alias("principal"), STAFF.alias("deputy")
     query = (
         sa.select(DELEGATIONS, principal.c.name.label("principal"), deputy.c.name.label("deputy"))
         .join(principal, principal.c.staff_no == DELEGATIONS.c.principal_no)
         .join(deputy, deputy.c.staff_no == DELEGATIONS.c.deputy_no)
+        .where(*where)
         .order_by(DELEGATIONS.c.delegation_id.desc())
     )
-    if staff_no is not None:
-        query = query.where(
-            sa.or_(DELEGATIONS.c.principal_no == staff_no, DELEGATIONS.c.deputy_no == staff_no)
-        )
+    places = _places(connection, where)
     found = []
     for row in connection.execute(query).mappings():
-        places = {code for _, code in held_posts(connection, row["principal_no"], row["since"])}
         own = viewer.staff_no is not None and viewer.staff_no == row["deputy_no"]
-        if own or may_delegate(viewer, row["principal_no"], places):
+        if own or may_delegate(viewer, row["principal_no"], places.get(row["delegation_id"], set())):
             in_force = row["ended_at"] is None and row["since"] <= day <= row["until"]
             found.append(Delegation(**row, in_force=in_force))
     return found
+
+
+def _places(connection: Connection, where: Sequence[sa.ColumnElement[bool]]) -> dict[int, set[str]]:
+    """Return by delegation where its principal had posts on its first day."""
+    held = sa.and_(
+        POSTS.c.staff_no == DELEGATIONS.c.principal_no,
+        sa.or_(POSTS.c.since.is_(None), POSTS.c.since <= DELEGATIONS.c.since),
+        sa.or_(POSTS.c.until.is_(None), POSTS.c.until >= DELEGATIONS.c.since),
+    )
+    query = sa.select(DELEGATIONS.c.delegation_id, POSTS.c.institution_code).join(POSTS, held).where(*where)
+    places: dict[int, set[str]] = {}
+    for number, code in connection.execute(query):
+        places.setdefault(int(number), set()).add(code)
+    return places

@@ -1,19 +1,17 @@
-"""Staff and their posts as administrators keep them: list, show, add and end a post. Tables ``staff``, ``posts``.
+"""Posts as administrators keep them: add and end one. Tables ``staff``, ``posts``.
 
 The bank's own list brings most posts; one entered here stays when the list is loaded again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qiaomen.bank.access import Action, may, require, scope_of
+from qiaomen.bank.access import Action, require
 from qiaomen.bank.schema import INSTITUTIONS, POSTS, SESSIONS, STAFF, USERS
 from qiaomen.bank.trail import audit
 from qiaomen.bank.viewers import Viewer, today_of
@@ -28,97 +26,6 @@ PLACES: Final[dict[Role, frozenset[UnitType]]] = {
     Role.ANALYST: frozenset({UnitType.HEAD_OFFICE}),
     Role.ADMINISTRATOR: frozenset({UnitType.HEAD_OFFICE}),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PostRow:
-    """One post of somebody, in force or not."""
-
-    post_id: int
-    role: Role
-    institution_code: str
-    institution: str
-    capacity: int | None
-    since: date | None
-    until: date | None
-    origin: str
-    in_force: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StaffRow:
-    """One member of staff with posts, the earlier first."""
-
-    staff_no: str
-    name: str
-    login: str | None
-    active: bool
-    posts: tuple[PostRow, ...]
-
-
-def list_staff(
-    viewer: Viewer, connection: Connection, day: date, *, staff_no: str | None = None, everybody: bool = False
-) -> list[StaffRow]:
-    """Return the staff whom the viewer governs: all for head office and administrators, else those with a post below.
-
-    Without ``everybody`` only those who hold a post on the day.
-    """
-    require(viewer, Action.SEE_STAFF)
-    within = _governed(viewer)
-    query = (
-        sa.select(
-            POSTS, STAFF.c.name, INSTITUTIONS.c.name.label("institution"), USERS.c.login, USERS.c.active
-        )
-        .join(STAFF, STAFF.c.staff_no == POSTS.c.staff_no)
-        .join(INSTITUTIONS, INSTITUTIONS.c.institution_code == POSTS.c.institution_code)
-        .join(USERS, USERS.c.staff_no == STAFF.c.staff_no, isouter=True)
-        .order_by(POSTS.c.staff_no, POSTS.c.post_id)
-    )
-    if staff_no is not None:
-        query = query.where(POSTS.c.staff_no == staff_no)
-    people: dict[str, list[Any]] = {}
-    for row in connection.execute(query):
-        people.setdefault(row.staff_no, []).append(row)
-    found = [_staff_row(no, rows, day) for no, rows in people.items()]
-    return [
-        person
-        for person in found
-        if (within is None or any(post.institution_code in within for post in person.posts))
-        and (everybody or any(post.in_force for post in person.posts))
-    ]
-
-
-def show_staff(viewer: Viewer, connection: Connection, staff_no: str, day: date) -> StaffRow:
-    """Return one member of staff with all posts; ``NotFound`` for one whom the viewer does not govern."""
-    found = list_staff(viewer, connection, day, staff_no=staff_no, everybody=True)
-    if not found:
-        raise NotFound(f"没有工号“{staff_no}”", remedy="用 qiaomen staff list 查看工号")
-    return found[0]
-
-
-def _governed(viewer: Viewer) -> Collection[str] | None:
-    """Return the institutions whose staff the viewer may see; None is all."""
-    scope = scope_of(viewer, Action.SEE_STAFF)
-    return None if scope.whole_bank or may(viewer, Action.MANAGE_STAFF) else scope.institutions
-
-
-def _staff_row(staff_no: str, rows: list[Any], day: date) -> StaffRow:
-    first = rows[0]
-    posts = tuple(
-        PostRow(
-            int(row.post_id),
-            Role(row.role),
-            row.institution_code,
-            row.institution,
-            row.capacity,
-            row.since,
-            row.until,
-            row.origin,
-            (row.since is None or row.since <= day) and (row.until is None or day <= row.until),
-        )
-        for row in rows
-    )
-    return StaffRow(staff_no, first.name, first.login, bool(first.active), posts)
 
 
 def add_post(
@@ -216,6 +123,8 @@ def _require_person(connection: Connection, staff_no: str, name: str) -> None:
     known = connection.execute(sa.select(STAFF.c.name).where(STAFF.c.staff_no == staff_no)).scalar()
     if known is None and not name.strip():
         raise NotFound(f"没有工号“{staff_no}”", remedy="新员工请同时给出姓名（--name）")
+    if known is None and ("/" in staff_no or not staff_no.isprintable()):
+        raise InputRejected(f"工号“{staff_no}”不能含有斜杠或不可见字符", remedy="改正工号")
     if known is None:
         connection.execute(sa.insert(STAFF).values(staff_no=staff_no, name=name.strip(), phone=None))
 

@@ -256,17 +256,27 @@ def set_active(viewer: Viewer, connection: Connection, login: str, active: bool,
     """Let a user in or keep a user out; keeping out ends the user's sessions."""
     require(viewer, Action.MANAGE_USERS)
     user = _user(connection, login)
+    if not active and user["user_id"] == viewer.user_id:
+        raise Conflict("不能停用自己的账号", remedy="由另一位系统管理员办理")
     connection.execute(sa.update(USERS).where(USERS.c.user_id == user["user_id"]).values(active=active))
     if not active:
         _end_sessions(connection, user)
     audit(connection, viewer, "activate_user" if active else "deactivate_user", user["login"], now=now)
 
 
-def list_users(viewer: Viewer, connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
-    """Return every user without secrets, for those who manage users; ``locked_until`` is set for a locked one."""
+def list_users(
+    viewer: Viewer, connection: Connection, *, now: datetime, without_staff: bool = False
+) -> list[dict[str, Any]]:
+    """Return every user without secrets, for those who manage users; ``locked_until`` is set for a locked one.
+
+    ``without_staff`` leaves out those of members of staff.
+    """
     require(viewer, Action.MANAGE_USERS)
     names = ("user_id", "login", "name", "staff_no", "role", "active", "must_change", "last_login_at")
-    rows = connection.execute(sa.select(*(USERS.c[name] for name in names)).order_by(USERS.c.login))
+    query = sa.select(*(USERS.c[name] for name in names)).order_by(USERS.c.login)
+    if without_staff:
+        query = query.where(USERS.c.staff_no.is_(None))
+    rows = connection.execute(query)
     users = [dict(row) for row in rows.mappings()]
     closed = closed_logins(connection, [str(user["login"]) for user in users], now)
     return [user | {"locked_until": closed.get(user["login"])} for user in users]
@@ -300,6 +310,9 @@ def add_user(
         raise InputRejected("姓名不能为空", remedy="填写姓名")
     if staff_no is not None and not _is_staff(connection, staff_no):
         raise InputRejected(f"没有工号为“{staff_no}”的员工", remedy="检查工号，或先装载人员名册")
+    taken = sa.select(USERS.c.login).where(USERS.c.staff_no == staff_no)
+    if staff_no is not None and (login_taken := connection.execute(taken).scalar()) is not None:
+        raise Conflict(f"工号“{staff_no}”已有账号“{login_taken}”", remedy="重置它的密码，或恢复它")
     made = create_user(connection, login, name, role=role, staff_no=staff_no, now=now, first=first)
     detail = {"role": role.value if role else None, "staff_no": staff_no, "first_password": first.value}
     audit(connection, viewer, "create_user", made.login, detail, now=now)

@@ -50,6 +50,7 @@ from qiaomen.dispatch.tasks import (
     Visit,
     get_task,
     list_tasks,
+    open_tasks_of,
     task_history,
     task_visits,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "lock_tasks",
     "may_contact",
     "open_tasks",
+    "open_tasks_of",
     "overdue",
     "plan_dispatch",
     "preview_hand_over",

@@ -26,8 +26,10 @@ from qiaomen.web.pages import (
     company,
     contacts,
     customers,
+    deputies,
     dispatch,
     entry,
+    hand_overs,
     matches,
     opportunities,
     parks,
@@ -37,8 +39,10 @@ from qiaomen.web.pages import (
     screening,
     search,
     sending,
+    staff,
     system,
     today,
+    users,
 )
 from qiaomen.web.problems import install_problems
 from qiaomen.web.reading import Readings
@@ -69,6 +73,10 @@ PAGES = (
     radius,
     reach,
     search,
+    staff,
+    deputies,
+    hand_overs,
+    users,
     system,
     audit,
 )

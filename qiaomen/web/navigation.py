@@ -41,6 +41,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry("map", "营销地图", "map-pin", "/map", _can(Action.SEE_COMPANIES)),
     Entry("reach", "触达路径", "route", "/reach", _can(Action.SEE_COMPANIES)),
     Entry("system", "数据与运行", "history", "/system", _can(Action.RUN_JOBS)),
+    Entry("staff", "人员与岗位", "users-group", "/staff", _can(Action.SEE_STAFF)),
     Entry("audit", "审计日志", "shield-check", "/audit", _can(Action.SEE_AUDIT)),
 )
 

@@ -38,8 +38,16 @@ PAGES = {
         "/nowhere",
         "/nothing",
     ),
-    SUB_BRANCH: ("/cockpit", "/tasks", "/dispatch", "/companies/3", "/map"),
-    ADMINISTRATOR: ("/system", "/audit", "/account"),
+    SUB_BRANCH: (
+        "/cockpit",
+        "/tasks",
+        "/dispatch",
+        "/companies/3",
+        "/map",
+        "/staff",
+        "/staff/E0005/hand-over?to=E0006",
+    ),
+    ADMINISTRATOR: ("/system", "/audit", "/account", "/staff", "/staff/E0005", "/users"),
     BRANCH: (
         "/cockpit",
         "/tasks?scope=all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from qiaomen.bank import (
 from qiaomen.store import reading, writing
 from qiaomen.vocab import InputRejected, NotAllowed
 from qiaomen.web.entrance import address_of, step_inside
+from qiaomen.web.people import span
+from qiaomen.web.person import DONE, Typed, deputies_of
 from qiaomen.web.problems import ACCOUNT
 from qiaomen.web.visit import Visit, at_account, changing_account, now
 
@@ -40,10 +43,20 @@ def _agent(text: str) -> str:
     return f"{browser} · {system}" if system else browser
 
 
-def _page(visit: Visit, *, status: int = 200, error: str = "", done: str = "") -> Response:
-    moment = now()
+def account_page(
+    visit: Visit,
+    *,
+    status: int = 200,
+    error: str = "",
+    done: str = "",
+    given: Mapping[str, str] | None = None,
+) -> Response:
+    """Draw the page; ``given`` keeps what was typed into a form that was refused."""
+    moment, number = now(), visit.viewer.staff_no
     with reading(visit.sql) as connection:
         sessions = list_own_sessions(connection, visit.viewer, visit.secret, moment)
+        own = number is not None and not visit.password_due
+        deputies = deputies_of(visit, connection, number, f"{ACCOUNT}/deputies") if own and number else None
     current = next((item for item in sessions if item.current), None)
     rules = visit.site.entrance.rules.passwords
     return visit.render(
@@ -57,6 +70,9 @@ def _page(visit: Visit, *, status: int = 200, error: str = "", done: str = "") -
         local=current is not None and current.way is Way.LOCAL,
         shortest=rules.shortest,
         days=rules.max_age.days if rules.max_age else 0,
+        deputies=deputies,
+        given=Typed(given or {}),
+        span=span,
         sessions=[(item, WAYS[item.way], _agent(item.agent)) for item in sessions],
         idle_minutes=int(visit.site.entrance.idle.total_seconds() // 60),
     )
@@ -65,8 +81,8 @@ def _page(visit: Visit, *, status: int = 200, error: str = "", done: str = "") -
 @router.get(ACCOUNT)
 def show(visit: Annotated[Visit, Depends(at_account)], done: str = "") -> Response:
     """Show the viewer's password form and sessions."""
-    words = {"password": "密码已修改，其他设备上的登录已全部退出", "sessions": "其他登录已全部退出", "session": "该登录已退出"}  # fmt: skip
-    return _page(visit, done=words.get(done, ""))
+    words = {"password": "密码已修改，其他设备上的登录已全部退出", "sessions": "其他登录已全部退出", "session": "该登录已退出", "deputy": DONE["deputy"], "deputy-ended": DONE["deputy-ended"]}  # fmt: skip
+    return account_page(visit, done=words.get(done, ""))
 
 
 @router.post(f"{ACCOUNT}/password")
@@ -86,7 +102,7 @@ def change(
             visit.sql, visit.viewer, old, new, moment, address=address_of(request), rules=entrance.rules
         )
     except (InputRejected, NotAllowed) as error:
-        return _page(visit, status=HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
+        return account_page(visit, status=HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
     signed = SignedIn(visit.viewer, Way.LOCAL, due)
     return step_inside(request, entrance, visit.sql, signed, f"{ACCOUNT}?done=password", moment)
 

@@ -65,6 +65,11 @@ function watchSheets() {
   });
 }
 
+// A form that was refused comes back open, as it was typed.
+function openSheets() {
+  document.querySelectorAll("dialog[data-open]").forEach((sheet) => sheet.showModal());
+}
+
 function watchForms() {
   // A filter form sends itself when a choice changes; without scripts its button does.
   document.addEventListener("change", (event) => {
@@ -99,6 +104,7 @@ function showCurrentTab() {
 document.querySelectorAll("[data-theme-switch]").forEach((button) => button.addEventListener("click", switchTheme));
 watchFinder();
 watchSheets();
+openSheets();
 watchForms();
 watchEvidence();
 watchRequests();
