@@ -255,14 +255,27 @@ def rejects(
 @app.command("retention")
 def retention(
     past: Annotated[bool, typer.Option("--past", help="只列超过留存期限的")] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="只看这个来源，可写多次；已不再声明的来源须写明才删除"),
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="删除超过期限的行；不加 --yes 只预览")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="确认删除")] = False,
     user: As = "",
     as_json: Json = False,
 ) -> None:
-    """列出各来源留存的数据：供方、行数、最早装载日、期限，超过期限的标出。"""
-    from qiaomen.cli.listing import show_retention
+    """列出各来源留存的数据：供方、行数、最早装载日、期限，超过期限的标出；--delete 删除超期的行。"""
+    from qiaomen.cli.retaining import delete_kept_too_long, show_retention
+    from qiaomen.vocab import InputRejected
 
+    if yes and not delete:
+        raise InputRejected("--yes 只与 --delete 一起使用", remedy="加上 --delete，或去掉 --yes")
     workspace = workspace_of_command()
-    show_retention(workspace, viewer_of_command(workspace, user, "retention"), past, as_json)
+    viewer = viewer_of_command(workspace, user, "retention")
+    if delete:
+        delete_kept_too_long(workspace, viewer, source or [], yes, as_json)
+    else:
+        show_retention(workspace, viewer, source or [], past, as_json)
 
 
 @app.command("serve")

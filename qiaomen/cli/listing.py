@@ -364,34 +364,6 @@ def show_rejects(workspace: Workspace, viewer: Viewer, load_id: str, limit: int,
     )
 
 
-def show_retention(workspace: Workspace, viewer: Viewer, past: bool, as_json: bool) -> None:
-    """Print what each source holds and which rows are older than it allows."""
-    from qiaomen.bank import Action, require
-    from qiaomen.jobs import retention_of
-
-    require(viewer, Action.RUN_JOBS)
-    rows = [row for row in retention_of(workspace) if row.is_past or not past]
-    if as_json:
-        print_json({"as_of": workspace.as_of, "sources": [asdict(row) for row in rows]})
-        return
-    header = ("来源", "名称", "供方", "表", "行数", "最早装载", "期限（天）", "超期行数")
-    shown = (
-        (
-            row.source,
-            row.name,
-            row.supplier,
-            row.table,
-            row.rows,
-            row.oldest_on,
-            row.retention_days,
-            row.past_rows,
-        )
-        for row in rows
-    )
-    over = sum(row.is_past for row in rows)
-    print_table("数据留存", header, shown, note=f"{over} 处超过期限" if over else "没有超过期限的数据")
-
-
 def _loads(workspace: Workspace) -> list[str]:
     from qiaomen.registry import LOADS
 

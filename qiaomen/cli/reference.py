@@ -15,7 +15,7 @@ ENGLISH: Final = {
     "reach": "The best paths from a company to the bank's customers, with wording and evidence.",
     "opportunities": "List opportunities; what only the bank's own books know stays within the viewer's scope.",
     "tasks": "List the tasks that the viewer may see.",
-    "retention": "What each source holds, since when, and which rows are older than the source allows.",
+    "retention": "What each source holds, since when, and which rows are older than the source allows; `--delete --yes` deletes these.",
     "rejects": "List input rows that were not accepted.",
     "serve": "Serve the pages. Standard output gets one line, the address, once they answer.",
     "work": "Do queued jobs and the schedule of the settings, deliver the outbox, recycle overdue tasks.",

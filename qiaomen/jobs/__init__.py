@@ -23,7 +23,7 @@ from qiaomen.jobs.loading import LoadReport, load_files
 from qiaomen.jobs.measures import Measures, check_stores, measure
 from qiaomen.jobs.observer import Observer, silent
 from qiaomen.jobs.pushed import CHANNELS, LARGEST_BATCH, PushReceipt, Refused, receive_pushed
-from qiaomen.jobs.retaining import retention_of
+from qiaomen.jobs.retaining import Deletion, delete_past, retention_of
 from qiaomen.jobs.run_record import ask_run
 from qiaomen.jobs.running import RUN_STEPS, RunReport, last_report, run_all
 from qiaomen.jobs.tables import LOADED_TABLES, TABLES, data_model_page
@@ -39,6 +39,7 @@ __all__ = [
     "RUN_STEPS",
     "TABLES",
     "BackupReport",
+    "Deletion",
     "HandRequest",
     "LoadReport",
     "Measures",
@@ -59,6 +60,7 @@ __all__ = [
     "confirm_leads",
     "customer_list_source",
     "data_model_page",
+    "delete_past",
     "full_hashes",
     "hand_leads",
     "init_demo",

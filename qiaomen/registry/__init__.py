@@ -29,7 +29,15 @@ from qiaomen.registry.plan import FilePlan, PlannedFile, SkippedFile, plan_files
 from qiaomen.registry.readers import RowFile, normal_header, open_rows
 from qiaomen.registry.refs import collect_refs
 from qiaomen.registry.relations import RelationsResult, resolve_relations
-from qiaomen.registry.retention import Held, Retention, held_rows, retention_report, sources_past
+from qiaomen.registry.retention import (
+    Held,
+    Retention,
+    held_rows,
+    past_parts,
+    retention_report,
+    sources_past,
+    without_parts,
+)
 from qiaomen.registry.source_docs import source_docs
 from qiaomen.registry.sources import (
     ColumnRule,
@@ -112,6 +120,7 @@ __all__ = [
     "normalise_short_names",
     "open_rows",
     "parse_name",
+    "past_parts",
     "plan_files",
     "read_files",
     "record_names",
@@ -123,4 +132,5 @@ __all__ = [
     "short_division_name",
     "source_docs",
     "sources_past",
+    "without_parts",
 ]

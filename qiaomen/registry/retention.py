@@ -1,4 +1,4 @@
-"""Which loaded rows are kept longer than their source allows. Reads the loaded tables and ``loads``; writes nothing.
+"""Which rows are kept longer than their source allows. Reads the tables of source rows and ``loads``; writes nothing.
 
 A row's age counts from the load that last inserted or updated it.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Rows of one table that one load of one source last touched."""
+    """Rows of one table that one load of one source last touched, or rejected."""
 
     table: str
     source: str
@@ -49,7 +49,7 @@ class Retention:
 
 
 def held_rows(records: ir.Table) -> ir.Table:
-    """Return (source, load_id, rows) of a loaded table."""
+    """Return (source, load_id, rows) of a table whose rows name both."""
     return records.group_by(["source", "load_id"]).aggregate(rows=records.count())
 
 
@@ -64,6 +64,26 @@ def retention_report(
     return [_report(parts, loaded, sources.get(code), as_of) for (code, _), parts in sorted(groups.items())]
 
 
+def past_parts(
+    held: Iterable[Held], loads: pa.Table, sources: Mapping[str, Source], as_of: date, zone: ZoneInfo
+) -> list[Held]:
+    """Return the parts that are past, as ``retention_report`` counts them."""
+    loaded = load_days(loads, zone)
+    return [part for part in held if _is_past(part, loaded, sources.get(part.source), as_of)]
+
+
+def _is_past(part: Held, loaded: Mapping[str, date], source: Source | None, as_of: date) -> bool:
+    if source is None:
+        return True
+    return loaded.get(part.load_id, date.min) < as_of - timedelta(days=source.retention_days)
+
+
+def without_parts(records: ir.Table, parts: ir.Table) -> ir.Table:
+    """Return the rows that no part (columns ``source`` and ``load_id``, empty for a row without a load) names."""
+    load = records.load_id.fill_null("")
+    return records.anti_join(parts, [records.source == parts.source, load == parts.load_id])
+
+
 def load_days(loads: pa.Table, zone: ZoneInfo) -> dict[str, date]:
     """Return the day of each load."""
     moments: dict[str, datetime] = dict(
@@ -74,10 +94,7 @@ def load_days(loads: pa.Table, zone: ZoneInfo) -> dict[str, date]:
 
 def _report(parts: list[Held], loaded: Mapping[str, date], source: Source | None, as_of: date) -> Retention:
     days = [loaded[part.load_id] for part in parts if part.load_id in loaded]
-    past = parts
-    if source is not None:
-        limit = as_of - timedelta(days=source.retention_days)
-        past = [part for part in parts if loaded.get(part.load_id, date.min) < limit]
+    past = [part for part in parts if _is_past(part, loaded, source, as_of)]
     return Retention(
         source=parts[0].source,
         name=source.name_zh if source else "（未声明）",

@@ -292,6 +292,13 @@ def get(connection: Connection, job_id: int) -> Job:
     return _job(row)
 
 
+def held(connection: Connection, now: datetime, kinds: Sequence[str]) -> list[Job]:
+    """Return the running jobs of some kinds whose lease has not ended: somebody is at them."""
+    at_work = sa.and_(JOBS.c.state == "running", sa.not_(lapsed(JOBS.c.lease_until, now)))
+    query = sa.select(*_FIELDS).where(JOBS.c.kind.in_(list(kinds)), at_work).order_by(JOBS.c.job_id)
+    return [_job(row) for row in connection.execute(query)]
+
+
 def recent(connection: Connection, *, kind: str | None = None, limit: int = 50) -> list[Job]:
     """Return the newest jobs, newest first."""
     query = sa.select(*_FIELDS).order_by(JOBS.c.job_id.desc()).limit(limit)

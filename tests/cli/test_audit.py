@@ -131,3 +131,13 @@ def test_what_is_kept_too_long_is_listed(tmp_path: Path, monkeypatch: pytest.Mon
     (row,) = call("retention", "--past", "--json", workspace=root).document["sources"]
     assert row["past_rows"] == 1
     assert "1 处超过期限" in call("retention", workspace=root).out
+    seen = check("retention", call("retention", "--delete", "--json", workspace=root))["deletion"]
+    assert (seen["done"], seen["rows"], seen["inbox"]) == (False, 1, ["companies.csv"])
+    assert "没有改动" in call("retention", "--delete", workspace=root).out
+    assert call("retention", "--yes", workspace=root).code == 2
+    assert call("retention", "--delete", "--source", "nobody", "--yes", workspace=root).code == 2
+    done = call("retention", "--delete", "--yes", "--source", "companies", workspace=root)
+    assert "已删除 1 行" in done.out
+    assert "inbox" in done.out
+    none = check("retention", call("retention", "--delete", "--yes", "--json", workspace=root))
+    assert (none["deletion"]["done"], none["deletion"]["rows"], none["sources"]) == (False, 0, [])

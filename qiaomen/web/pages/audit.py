@@ -72,6 +72,7 @@ LABELS: Final = dict(GROUPS) | {
     "change.load": "装载数据",
     "change.run": "运行",
     "change.rules": "规则或设置变更",
+    "change.retention": "删除超期数据",
     "change.opt_out": "登记拒绝联系",
     "change.opt_in": "撤销拒绝联系",
     "task.claim": "认领任务",
