@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from soak.nursery import Nursery
 from soak.stopping import PHASES, Trial, run_trial, undisturbed
 
-KILLS: Final = {"load": 6, "run": 6, "dispatch": 6, "push": 6}
+KILLS: Final = {"load": 5, "receive": 4, "take": 2, "run": 5, "dispatch": 5, "push": 5}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import Any
 
 from qiaomen.jobs import Workspace, last_report, load_files, run_all, silent
 from qiaomen.jobs.working import deliver
+from soak.pushing import push_all
 
 
 class Operations:
@@ -81,6 +82,8 @@ def work(
         # As the command does: where the last run would read the same, there is nothing to do.
         if last_report(workspace, None) is None:
             run_all(workspace, None, silent)
+    elif what == "receive":
+        push_all(workspace)
     elif what == "push":
         while deliver(workspace):
             pass

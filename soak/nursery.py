@@ -48,6 +48,10 @@ class Outcome:
         """The place of the link that makes the last generation visible."""
         return max(place for place, each in enumerate(self.operations) if each.startswith("link "))
 
+    def published_at(self, number: int) -> int:
+        """The place of the link that makes the n-th generation of the work visible, from 0."""
+        return [place for place, each in enumerate(self.operations) if each.startswith("link ")][number]
+
     def gap(self, place: int) -> float:
         """Return the seconds from an operation to the next one."""
         return self.seconds[place + 1] - self.seconds[place] if place + 1 < len(self.seconds) else 0.0

@@ -1,7 +1,7 @@
 """Stops a bank's work with SIGKILL at drawn points, starts it anew, and compares what comes out with undisturbed work.
 
-One trial: load, run (with dispatch) and push of a made-up bank of 500 companies, killed a number of times in each, on
-SQLite or PostgreSQL. Afterwards the hashes of all results equal those of the undisturbed bank, and the receiver of
+One trial: load, receiving what another system pushes, run (which first takes that, and ends with the dispatch) and push of
+a made-up bank of 500 companies, killed a number of times in each, on SQLite or PostgreSQL. Afterwards the hashes of all results equal those of the undisturbed bank, and the receiver of
 pushed messages holds the same set by idempotency key. Every draw comes from the trial's seed.
 """
 
@@ -31,7 +31,9 @@ SIZE: Final = Size(
 )
 START: Final = datetime(2026, 6, 30, 2, tzinfo=UTC)
 SECRET: Final = "a secret of the double, thirty-two characters"
-PHASES: Final = ("load", "run", "dispatch", "push")
+PHASES: Final = ("load", "receive", "take", "run", "dispatch", "push")
+# Generations that a run publishes before its own numbers: what was pushed through each of two channels.
+TAKEN: Final = 2
 # Commits from the start of a run that finds its generation there, to that of its tasks.
 SHORT_WAY: Final = 5
 
@@ -91,7 +93,7 @@ def undisturbed(nursery: Nursery, root: Path) -> Undisturbed:
     """Do the work once without a stop."""
     with Receiver() as receiver, _opened(make_bank(root, None, receiver.url)) as workspace:
         outcomes, hashes = {}, {}
-        for phase in ("load", "run", "push"):
+        for phase in ("load", "receive", "run", "push"):
             outcomes[phase] = nursery.work(phase, root, clock=START.isoformat())
             hashes[phase] = result_hashes(workspace)
         assert not any(outcome.killed for outcome in outcomes.values())
@@ -183,7 +185,8 @@ def run_trial(
     ):
         course = _Course(nursery, reference, workspace, receiver, random.Random(seed), trial)
         _stop_load(course, kills["load"])
-        _stop_run(course, kills["run"], kills["dispatch"])
+        _stop_receive(course, kills["receive"])
+        _stop_run(course, kills["take"], kills["run"], kills["dispatch"])
         _stop_push(course, kills["push"])
     return trial
 
@@ -205,8 +208,18 @@ def _stop_load(course: _Course, count: int) -> None:
         course.finish("load")
 
 
-def _stop_run(course: _Course, run_kills: int, dispatch_kills: int) -> None:
-    """Kill a run before it publishes, once between publishing and its tasks, then again while these are written.
+def _stop_receive(course: _Course, count: int) -> None:
+    """Kill the bank while it takes what is pushed; the sender, who got no answer, begins anew."""
+    usual = course.reference.outcomes["receive"]
+    for _ in range(count):
+        at, delay = course.moment(0, len(usual.operations) - 1, 0.01)
+        if not course.kill("receive", "receive", at, delay):
+            break
+    course.finish("receive")
+
+
+def _stop_run(course: _Course, take_kills: int, run_kills: int, dispatch_kills: int) -> None:
+    """Kill a run while it takes what was pushed, before it publishes, once between publishing and its tasks, then again while these are written.
 
     Work that was done before its kill is done: to start it anew would be another run.
     """
@@ -214,7 +227,9 @@ def _stop_run(course: _Course, run_kills: int, dispatch_kills: int) -> None:
     publishing, ending = usual.published, usual.place("commit")
     # Steps near the end are short: a long delay there would reach beyond them.
     early = publishing * 2 // 3
-    draws = []
+    # A kill after the pushed rows were published finds them there the next time, and fewer operations with them.
+    taking = usual.published_at(TAKEN - 1)
+    draws = [("take", *course.moment(0, taking + 3, 0.002), "") for _ in range(take_kills)]
     for _ in range(run_kills):
         at, delay = course.moment(0, publishing - 20, 0.002)
         draws.append(("run", at, delay if at > early else delay * 50, ""))

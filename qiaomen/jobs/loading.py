@@ -24,6 +24,8 @@ from qiaomen.store import Stage, writing
 from qiaomen.vocab import QiaomenError
 
 COUNTS: Final = ("read", "inserted", "updated", "unchanged", "repeated", "rejected", "ended")
+# Counts that say that a load left something behind.
+CHANGING: Final = ("inserted", "updated", "rejected", "ended")
 # Rows after which an upload of unknown length shows half of its file's share of the bar.
 HALF_WAY_ROWS: Final = 200_000
 
@@ -92,10 +94,12 @@ def load_files(
     observer: Observer,
     *,
     holding: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    again: bool = False,
 ) -> LoadReport:
     """Load files or folders (default: the inbox) and publish them as one generation, within ``holding``.
 
-    Raises ``InputRejected`` for a file that cannot be read; then no file of the call is loaded.
+    With ``again`` (the same rows may have been loaded before the caller was stopped) nothing is published where no row
+    changes. Raises ``InputRejected`` for a file that cannot be read; then no file of the call is loaded.
     """
     sources = load_sources(workspace.overlay)
     plan = plan_files(sources, paths or [workspace.inbox], source=source)
@@ -119,6 +123,8 @@ def load_files(
                 stage.write(LOADED_TABLES[name], data)
             results.append(result)
             done += len(files)
+        if again and not any(result.count(name) for result in results for name in CHANGING):
+            return _report(load_id, stage.number, results, plan.ignored, plan.unknown)
         report = _report(load_id, stage.number + bool(results), results, plan.ignored, plan.unknown)
         # The row comes first: there is no change without one, and a full disk stops the load before it is seen.
         _note(workspace, "change.load", report, sorted(grouped))

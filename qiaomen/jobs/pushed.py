@@ -127,6 +127,7 @@ def take_pushed(workspace: Workspace, job: jobs.Job) -> int:
                     [path],
                     silent,
                     holding=lambda: jobs.holding(workspace.sql, job, workspace.now()),
+                    again=True,
                 )
             with writing(workspace.sql) as connection:
                 note_taken(connection, [(source, key) for source, key, _ in rows], workspace.now())

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qiaomen.bank import Viewer
+from qiaomen.customers import OUTCOME_RECORDS
 from qiaomen.jobs import Workspace, init_workspace, receive_pushed
 from qiaomen.jobs.pushed import take_pushed, waits
 from qiaomen.jobs.run_record import begin_run
@@ -52,25 +53,44 @@ def place(sql_url: str, tmp_path: Path) -> Iterator[tuple[Workspace, jobs.Job]]:
     workspace.sql.dispose()
 
 
-def titles(workspace: Workspace, sender: str) -> list[tuple[str, str]]:
-    rows = workspace.lake.snapshot().arrow(OPPORTUNITY_RECORDS).to_pylist()
-    return sorted((row["record_key"], row["title"]) for row in rows if sender in row["record_key"])
+def outcome(mark: str) -> dict[str, Any]:
+    return {
+        "name": "上海澜微科技有限公司",
+        "product": "kqd",
+        "contacted_on": "2026-06-01",
+        "responded": mark.endswith("2"),
+        "staff_no": mark,
+    }
+
+
+# Each channel's table, the column that carries the mark of a message, and a record with that mark.
+CHANNELS = {
+    "opportunities": (OPPORTUNITY_RECORDS, "title", record),
+    "outcomes": (OUTCOME_RECORDS, "staff_no", outcome),
+}
+
+
+def titles(workspace: Workspace, sender: str, channel: str = "opportunities") -> list[tuple[str, str]]:
+    table, column, _ = CHANNELS[channel]
+    rows = workspace.lake.snapshot().arrow(table).to_pylist()
+    return sorted((row["record_key"], row[column]) for row in rows if sender in row["record_key"])
 
 
 MESSAGES = st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 3)), min_size=1, max_size=5, unique=True)
 
 
+@pytest.mark.parametrize("channel", sorted(CHANNELS))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=MESSAGES, data=st.data())
 def test_any_order_ends_in_the_highest_state(
-    place: tuple[Workspace, jobs.Job], sent: list[tuple[str, int]], data: st.DataObject
+    place: tuple[Workspace, jobs.Job], channel: str, sent: list[tuple[str, int]], data: st.DataObject
 ) -> None:
-    workspace, job = place
+    (workspace, job), make = place, CHANNELS[channel][2]
     sender = f"sender{next(SENDERS):04d}"
     come = data.draw(st.permutations([*sent, *data.draw(st.lists(st.sampled_from(sent), max_size=3))]))
     for number, sequence in come:
         done = receive_pushed(
-            workspace, PUSHER, sender, "opportunities", [(number, sequence, record(f"{number}{sequence}"))]
+            workspace, PUSHER, sender, channel, [(number, sequence, make(f"{number}{sequence}"))]
         )
         assert not done.refused
         if data.draw(st.integers(0, 2)) == 0:
@@ -78,7 +98,9 @@ def test_any_order_ends_in_the_highest_state(
     take_pushed(workspace, job)
     assert not waits(workspace)
     highest = {number: max(place for one, place in sent if one == number) for number, _ in sent}
-    assert [title for _, title in titles(workspace, sender)] == [f"{n}{highest[n]}" for n in sorted(highest)]
+    assert [title for _, title in titles(workspace, sender, channel)] == [
+        f"{n}{highest[n]}" for n in sorted(highest)
+    ]
 
 
 def test_a_run_stopped_before_it_noted_takes_again_and_changes_nothing(
@@ -94,8 +116,12 @@ def test_a_run_stopped_before_it_noted_takes_again_and_changes_nothing(
     with writing(workspace.sql) as connection:
         connection.execute(sa.text("UPDATE inbound_messages SET taken_at = NULL"))
     assert waits(workspace)
+    number = workspace.lake.snapshot().number
     assert take_pushed(workspace, job) == 2
     assert titles(workspace, "s") == before
+    assert workspace.lake.snapshot().number == number, (
+        "what was published before the stop is not published again"
+    )
     assert take_pushed(workspace, job) == 0
 
 

@@ -12,7 +12,7 @@ from soak.stopping import Undisturbed, run_trial
 from tests.walks.city import Demo, contents, count, run_city, tasks_of
 
 pytestmark = pytest.mark.xdist_group("walks")
-KILLS = {"load": 6, "run": 4, "dispatch": 6, "push": 9}
+KILLS = {"load": 5, "receive": 5, "take": 2, "run": 4, "dispatch": 5, "push": 7}
 
 
 def test_a_second_run_changes_nothing(city: Demo, own_city: Demo) -> None:
@@ -43,7 +43,7 @@ def test_killed_dispatch_and_push_on_postgres(
     nursery: Nursery, reference: Undisturbed, tmp_path: Path, postgres_url: str
 ) -> None:
     """The hashes are those of the bank on SQLite."""
-    kills = {"load": 0, "run": 0, "dispatch": 3, "push": 3}
+    kills = {"load": 0, "receive": 2, "take": 1, "run": 0, "dispatch": 3, "push": 3}
     trial = run_trial(nursery, reference, tmp_path / "bank", 20260630, kills, postgres_url)
     assert trial.differences == []
     assert trial.kills.total() >= 4
