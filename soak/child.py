@@ -2,8 +2,9 @@
 
 A point is the n-th durable operation (sync of a file, link, rename, removal, commit), counted from the start or from the
 one named ``since``, plus a delay: the process gets SIGKILL then, wherever it is. The operations are counted by wrapping
-the operating system's functions in this process; the product itself knows nothing of it. Syncs of folders are not
-counted: how many there are depends on which folders an earlier try has made.
+the operating system's functions in this process; the product itself knows nothing of it. Only what happens to files of
+the workspace counts: compilers keep files of their own, more of them the first time. Syncs of folders are not counted:
+how many there are depends on which folders an earlier try has made.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from soak.pushing import push_all
 class Operations:
     """Counts durable operations and ends the process at the drawn one."""
 
-    def __init__(self, at: int | None, delay: float, since: str) -> None:
+    def __init__(self, root: Path, at: int | None, delay: float, since: str) -> None:
+        self._root = str(root.resolve()) + os.sep
         self.seen: list[tuple[str, float]] = []
         self._started = time.monotonic()
         self._at = at
@@ -59,9 +61,15 @@ class Operations:
             setattr(os, name, self._noted(name, getattr(os, name)))  # type: ignore[attr-defined]
         sa.event.listen(sa.Engine, "commit", lambda _: self.note("commit"))
 
+    def _counts(self, name: str, arguments: tuple[Any, ...]) -> bool:
+        if name == "fsync":
+            place = str(Path(f"/proc/self/fd/{arguments[0]}").readlink())
+            return place.startswith(self._root) and not stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
+        return str(Path(arguments[-1]).absolute()).startswith(self._root)
+
     def _noted(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
-            if name != "fsync" or not stat.S_ISDIR(os.fstat(arguments[0]).st_mode):
+            if self._counts(name, arguments):
                 self.note(f"link {Path(arguments[1]).name}" if name == "link" else name)
             return original(*arguments, **named)
 
@@ -73,7 +81,7 @@ def work(
 ) -> list[tuple[str, float]]:
     """Do one piece of work with a fixed clock; return its durable operations, each with its second."""
     moment = datetime.fromisoformat(clock)
-    operations = Operations(at, delay, since)
+    operations = Operations(root, at, delay, since)
     operations.watch()
     workspace = Workspace(root, clock=lambda: moment)
     if what == "load":
