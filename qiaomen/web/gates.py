@@ -1,4 +1,4 @@
-"""What every request passes before a page sees it: believed proxies, known host names, a size, headers on the answer.
+"""What every request passes before a page sees it: believed proxies, known host names, a size, plain text, headers.
 
 Plain ASGI, so that a body is counted as it comes in. The order is that of ``install_gates``.
 """
@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qiaomen.settings import Settings
 from qiaomen.vocab import InputRejected
+from qiaomen.web.problems import answer, problem
 from qiaomen.web.security import headers_for
 
 MEBIBYTE: Final = 1 << 20
@@ -26,6 +27,8 @@ UPLOADS: Final = "/inventory/upload"
 # Asked by watchdogs that know an address only; its answer says nothing about the host.
 ANY_HOST: Final = ("/health",)
 LOCAL_NAMES: Final = frozenset({"localhost", "localhost.localdomain"})
+
+NUL_WORDS: Final = "内容含有无法保存的字符（NUL）"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -119,6 +122,44 @@ class BodyLimit:
         await self.app(scope, counted, send)
 
 
+class NoNul:
+    """Refuses the character NUL in address, form and JSON: PostgreSQL cannot keep it, and no name or reason has one.
+
+    Files are not looked at here; they are read as files.
+    """
+
+    SPELLINGS: Final = (b"\x00", b"%00", b"\\u0000")
+    LONGEST: Final = max(map(len, SPELLINGS))
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request of plain text on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            body = problem(422, NUL_WORDS, code="input_rejected", remedy="删去这些字符")
+            await answer(Request(scope), body)(scope, receive, send)
+            return
+        if Headers(scope=scope).get("content-type", "").startswith("multipart/"):
+            await self.app(scope, receive, send)
+            return
+        rest = b""
+
+        async def checked() -> Message:
+            nonlocal rest
+            message = await receive()
+            seen = rest + message.get("body", b"")
+            if any(spelling in seen for spelling in self.SPELLINGS):
+                raise HTTPException(422, NUL_WORDS)
+            rest = seen[-self.LONGEST :]
+            return message
+
+        await self.app(scope, checked, send)
+
+
 class SafeHeaders:
     """Puts the headers on every answer; what is not a static file is never stored by a cache."""
 
@@ -183,6 +224,7 @@ def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
 def install_gates(app: FastAPI, settings: Settings, hosts: Sequence[str]) -> None:
     """Put the gates before the application; the last one named is the first that a request meets."""
     _networks(settings.trusted_proxies)
+    app.add_middleware(NoNul)
     app.add_middleware(BodyLimit, upload_bytes=(settings.upload_megabytes + 1) * MEBIBYTE)
     app.add_middleware(KnownHosts, names=tuple(hosts))
     app.add_middleware(BelievedProxies, proxies=settings.trusted_proxies)

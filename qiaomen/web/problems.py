@@ -12,6 +12,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from qiaomen.store import is_disk_trouble
@@ -186,6 +187,15 @@ def on_disk(request: Request, error: Exception) -> Response:
     return answer(request, problem(503, detail, code="unavailable", remedy="请系统管理员清理磁盘后重试"))
 
 
+def on_unfit(request: Request, error: Exception) -> Response:
+    """Refuse a value that the database cannot keep (NUL in a text, a number out of range); its words are not shown."""
+    log.warning(
+        "value refused by the database", extra={"path": request.url.path, "kind": type(error).__name__}
+    )
+    body = problem(422, "有内容无法保存", code="input_rejected", remedy="检查特殊字符与过大的数字后重试")
+    return answer(request, body)
+
+
 def on_unknown(request: Request, error: Exception) -> Response:
     """Log an unforeseen error under a number and show only that number."""
     number = secrets.token_hex(4)
@@ -203,5 +213,6 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(QiaomenError, on_known)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(DataError, on_unfit)
     app.add_exception_handler(OSError, on_disk)
     app.add_exception_handler(Exception, on_unknown)
