@@ -13,6 +13,7 @@ import typer
 from qiaomen.cli import output
 from qiaomen.cli.accounts import token_app, users_app
 from qiaomen.cli.audit import audit_app
+from qiaomen.cli.match import match
 from qiaomen.cli.options import (
     As,
     Json,
@@ -366,6 +367,7 @@ def demo(
     run_demo(root_of_command(), port, pages)
 
 
+app.command("match")(match)
 app.add_typer(staff_app, name="staff")
 app.add_typer(users_app, name="users")
 app.add_typer(token_app, name="token")

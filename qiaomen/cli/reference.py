@@ -10,6 +10,7 @@ ENGLISH: Final = {
     "init": "Make a workspace; `--demo` writes the made-up bank's input files into `inbox/`, nothing is loaded.",
     "load": "Load files. Every row lands, is a repeat, or is in `rejects` with file, line, column and reason.",
     "run": "Run every step from matching to tasks. Stopped anywhere, the same command finishes the work.",
+    "match": "Match a customer list to a registry, both files, without a workspace; one row per `cid` with outcome and evidence.",
     "screen": "List the companies for which an expression is true, with what each condition rests on.",
     "company": "Everything about one company that the viewer may see: the record of page and API.",
     "reach": "The best paths from a company to the bank's customers, with wording and evidence.",

@@ -7,6 +7,7 @@ from qiaomen.registry.addresses import (
     resolve_address,
     resolve_addresses,
 )
+from qiaomen.registry.case_files import CaseResult, match_files
 from qiaomen.registry.identity import IdentifyResult, identify
 from qiaomen.registry.intake import Observer, read_files
 from qiaomen.registry.load_result import LoadResult, Warned
@@ -79,6 +80,7 @@ __all__ = [
     "REJECTS",
     "RELATIONS",
     "RELATION_RECORDS",
+    "CaseResult",
     "ColumnRule",
     "FileFormat",
     "FilePlan",
@@ -112,6 +114,7 @@ __all__ = [
     "load_sources",
     "looks_like_person",
     "match_customers",
+    "match_files",
     "normal_header",
     "normalise_address",
     "normalise_name",
