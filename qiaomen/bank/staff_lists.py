@@ -133,15 +133,26 @@ def show_staff(viewer: Viewer, connection: Connection, staff_no: str, day: date)
 def sign_in_states(
     viewer: Viewer, connection: Connection, people: Sequence[StaffRow], now: datetime
 ) -> dict[str, SignInState]:
-    """Return by staff number how each of the staff just listed stands at the entrance; who has no user is left out."""
+    """Return by staff number how each of the staff just listed stands at the entrance; who has no user is left out.
+
+    Who works elsewhere now is left out too: a post that has ended shows what was here, not what goes on there.
+    """
     require(viewer, Action.SEE_STAFF)
+    within = _governed(viewer)
+    here = [
+        person.staff_no
+        for person in people
+        if within is None
+        or not any(post.in_force for post in person.posts)
+        or any(post.in_force and post.institution_code in within for post in person.posts)
+    ]
     names = ("login", "active", "last_login_at", "must_change")
     query = sa.select(
         USERS.c.staff_no,
         *(USERS.c[name] for name in names),
         USERS.c.password_hash.is_not(None).label("has_password"),
         sa.or_(USERS.c.provider_subject.is_not(None), USERS.c.directory_subject.is_not(None)).label("bound"),
-    ).where(USERS.c.staff_no.in_([person.staff_no for person in people]))
+    ).where(USERS.c.staff_no.in_(here))
     rows = connection.execute(query).mappings().all()
     closed = closed_logins(connection, [row["login"] for row in rows], now)
     return {

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -172,7 +173,7 @@ def _plan(
     now: datetime,
 ) -> _Plan:
     require(viewer, Action.HAND_OVER)
-    held = [row for row in customers.to_pylist() if row["manager_no"] == giver]
+    held = _of_manager(customers, giver).to_pylist()
     rows = _open_rows(connection, giver)
     _require_scope(viewer, connection, giver, held, rows)
     posts = _receiving_posts(viewer, connection, giver, receivers, now)
@@ -202,12 +203,16 @@ def _other_numbers(
         if number
     }
     leading = {row["customer_no"] for row in held}
-    rows = [row for row in records.to_pylist() if row["manager_no"] == giver and row["customer_no"]]
+    rows = [row for row in _of_manager(records, giver).to_pylist() if row["customer_no"]]
     found = {row["customer_no"]: row for row in rows if row["customer_no"] not in leading}
     return [
         _keeping(number, row | {"company_id": None}, companies.get(owner.get(number, -1), min(posts)), posts)
         for number, row in sorted(found.items())
     ]
+
+
+def _of_manager(rows: pa.Table, manager_no: str) -> pa.Table:
+    return rows.filter(pc.fill_null(pc.equal(rows["manager_no"], manager_no), False))
 
 
 def _open_rows(connection: Connection, giver: str) -> list[Mapping[str, Any]]:

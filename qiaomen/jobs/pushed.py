@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from qiaomen.jobs.observer import silent
 from qiaomen.jobs.tables import LOADED_TABLES
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.registry import PlannedFile, Source, load_sources, read_files
-from qiaomen.store import jobs, reading, writing
+from qiaomen.store import disk_errors, jobs, reading, writing
 from qiaomen.vocab import Conflict, NotFound
 
 CHANNELS: Final[Mapping[str, str]] = {
@@ -150,16 +150,18 @@ def _file(
 ) -> Iterator[Path]:
     """Give a file of records of one source; it is removed at the end."""
     folder = workspace.root / "temp"
-    folder.mkdir(exist_ok=True)
     names = fields_of(source)
-    with tempfile.TemporaryDirectory(prefix="pushed-", dir=folder) as own:
-        path = Path(own) / f"{code}.csv"
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([_NUMBER, *names])
-            writer.writerows(
-                [key, *(cell_text(record.get(name)) for name in names)] for key, record in records
-            )
+    with ExitStack() as stack:
+        with disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+            own = stack.enter_context(tempfile.TemporaryDirectory(prefix="pushed-", dir=folder))
+            path = Path(own) / f"{code}.csv"
+            with path.open("w", encoding="utf-8", newline="") as stream:
+                writer = csv.writer(stream)
+                writer.writerow([_NUMBER, *names])
+                writer.writerows(
+                    [key, *(cell_text(record.get(name)) for name in names)] for key, record in records
+                )
         yield path
 
 

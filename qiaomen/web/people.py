@@ -76,8 +76,10 @@ def post_words(post: PostRow) -> str:
     return f"{ROLE_LABELS[post.role.value]} · {post.institution}"
 
 
-def sign_chip(state: SignInState | None, moment: dt.datetime) -> Chip:
-    """Say how somebody stands at the entrance."""
+def sign_chip(person: StaffRow, state: SignInState | None, moment: dt.datetime) -> Chip:
+    """Say how somebody stands at the entrance; of who works elsewhere now that is not told."""
+    if state is None and person.login is not None:
+        return Chip("现属其他机构", "grey", "登录状态由现任机构查看")
     if state is None:
         return Chip("未开户", "grey", "还没有登录账号")
     if not state.active:
@@ -115,7 +117,7 @@ def people_table(people: People, number: int, query: Sequence[tuple[str, str]]) 
     def sign(person: StaffRow) -> Cell:
         state = people.signs.get(person.staff_no)
         last = f"最近 {formats.moment(state.last_login_at)}" if state and state.last_login_at else ""
-        return Cell(chips=(sign_chip(state, moment),), note=last)
+        return Cell(chips=(sign_chip(person, state, moment),), note=last)
 
     tasks = people.tasks
     counted: tuple[ColumnView[StaffRow], ...] = ()

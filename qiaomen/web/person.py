@@ -129,7 +129,7 @@ def read_person(visit: Visit, connection: Connection, staff_no: str) -> Person:
         deputies=deputies_of(visit, connection, staff_no, f"{address_of(staff_no)}/deputies"),
         hand_overs=tuple(hand_overs_of(viewer, connection, staff_no, day)[:HISTORY]),
         sign=sign,
-        sign_chip=sign_chip(sign, now()),
+        sign_chip=sign_chip(row, sign, now()),
         may_post=may(viewer, Action.MANAGE_STAFF),
         may_hand=may(viewer, Action.HAND_OVER) and any(post.role is Role.MANAGER for post in row.posts),
         may_users=may(viewer, Action.MANAGE_USERS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -235,10 +236,13 @@ def test_sessions_expire_rotate_and_end(sql: sa.Engine) -> None:
         with pytest.raises(NotAllowed):
             session_of(connection, other, NOW)
         kept = open_session(connection, viewer, NOW, life=timedelta(hours=1))
-        set_active(viewer, connection, "root", active=False, now=NOW)
+        with pytest.raises(Conflict, match="自己"):
+            set_active(viewer, connection, "root", active=False, now=NOW)
+        another = replace(viewer, user_id=999, login="second")
+        set_active(another, connection, "root", active=False, now=NOW)
         with pytest.raises(NotAllowed):
             session_of(connection, kept, NOW)
-        set_active(viewer, connection, "root", active=True, now=NOW)
+        set_active(another, connection, "root", active=True, now=NOW)
 
 
 def test_tokens_are_scoped_expiring_and_revocable(sql: sa.Engine) -> None:

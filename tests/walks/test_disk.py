@@ -116,6 +116,7 @@ def stopped_before_its_tasks(nursery: Nursery, workspace: Workspace, reference: 
     """Load and run until the generation is there and its tasks are not."""
     usual = reference.outcomes["run"]
     nursery.work("load", workspace.root, clock=CLOCK)
+    nursery.work("receive", workspace.root, clock=CLOCK)
     outcome = nursery.work("run", workspace.root, at=1, since=usual.operations[usual.published], clock=CLOCK)
     assert outcome.killed
     assert workspace.lake.snapshot().has("leads")
@@ -131,6 +132,10 @@ def test_loads_and_runs_on_a_full_disk(disk: Disk, nursery: Nursery, reference: 
             assert list((workspace.root / "lake" / "data").rglob("*.parquet*")) == []
         nursery.work("load", workspace.root, clock=CLOCK)
         assert differing(workspace, reference, "load") == []
+        with disk.full(), pytest.raises(RuntimeError, match=FULL):
+            try_to("receive", disk, nursery, workspace.root)
+        nursery.work("receive", workspace.root, clock=CLOCK)
+        assert differing(workspace, reference, "receive") == []
         with disk.full(300_000), pytest.raises(RuntimeError, match=FULL):
             try_to("run", disk, nursery, workspace.root)
         assert not workspace.lake.snapshot().has("leads")
@@ -195,10 +200,11 @@ def test_a_read_only_disk(disk: Disk, nursery: Nursery, reference: Undisturbed, 
     path.write_text(LIST, encoding="utf-8")
     with bank(disk.root / "bank", reference) as workspace:
         nursery.work("load", workspace.root, clock=CLOCK)
+        nursery.work("receive", workspace.root, clock=CLOCK)
         workspace.sql.dispose()
         before = workspace.lake.snapshot().number
         with disk.read_only():
-            for work in ("load", "run", "push"):
+            for work in ("load", "receive", "run", "push"):
                 with pytest.raises(RuntimeError, match="不可写"):
                     nursery.work(work, workspace.root, clock=CLOCK)
             with pytest.raises(Unavailable, match="不可写"):

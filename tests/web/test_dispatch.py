@@ -108,7 +108,7 @@ def test_leads_can_be_sent_elsewhere_and_only_inside_the_scope(quiet: City, at: 
     planned = browser.post("/dispatch/plan", {"lead": ["L001", "L007"], "target": "S02|@E0007"})
     assert "闵行支行" in planned.text
     browser.post("/dispatch/confirm", fields(planned.text))
-    assert tasks(quiet, sub_branch_code="S02", manager_no="E0007") == 2
+    assert tasks(quiet, sub_branch_code="S02", manager_nos={"E0007"}) == 2
     local = at(SUB_BRANCH)
     assert "闵行支行" not in local.get("/dispatch/hand").text
     assert local.post("/dispatch/plan", {"lead": ["L002"], "target": "S02|pool"}).status_code == 404

@@ -284,3 +284,23 @@ def test_looking_at_staff_is_in_the_audit_log(enter: Enter, app: FastAPI, city: 
     app.state.site.read_log.flush()
     assert audited(city, "read.staff") == [("e0004", "staff"), ("e0004", "staff:E0005")]
     assert ("e0004", "staff:E0011") in audited(city, "refused.staff")
+
+
+def test_who_has_moved_away_is_not_watched(enter: Enter) -> None:
+    """The former unit sees that he was there; how he signs in, and that he is listed, is the new unit's."""
+    admin = enter(ADMINISTRATOR)
+    page = admin.get("/staff/E0006").text
+    number = re.search(r"/staff/E0006/posts/(\d+)/end", page)
+    assert number
+    admin.post("/staff", {"staff_no": "E0006", "role": "manager", "unit": "S11"})
+    admin.post(f"/staff/E0006/posts/{number[1]}/end", {"last_day": day(-1)})
+    browser = enter(SUB)
+    assert "E0006" not in listed(browser.get("/staff").text)
+    former = browser.get("/staff?everybody=1").text
+    assert "E0006" in listed(former)
+    there = browser.get("/staff/E0006").text
+    assert "登录名 e0006" not in there
+    assert "现属其他机构" in there
+    assert "还没有登录账号" not in there
+    assert "登录名 e0006" in enter(ADMINISTRATOR).get("/staff/E0006").text
+    assert "登录名 e0006" in enter("e0009").get("/staff/E0006").text
