@@ -7,7 +7,7 @@ then. Histories and the audit log name both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -58,11 +58,13 @@ def delegate(
     Staff may do so for themselves to a colleague of the same institution, administrators of a unit for those below,
     the system's administrator for all. ``Conflict`` where the deputy stands in for this principal already.
     """
-    require(viewer, Action.DELEGATE)
+    require(_himself(viewer), Action.DELEGATE)
     _require_dates(since, until, reason, today_of(now))
     if principal_no == deputy_no:
         raise InputRejected("本人不能代理本人", remedy="选择一位同事")
-    _require_right(viewer, connection, principal_no, deputy_no, since)
+    # The check below and the insert are one: whoever else names a deputy for this person waits.
+    connection.execute(sa.select(STAFF.c.staff_no).where(STAFF.c.staff_no == principal_no).with_for_update())
+    _require_right(_himself(viewer), connection, principal_no, deputy_no, since)
     table = DELEGATIONS.c
     taken = sa.select(table.delegation_id).where(
         table.principal_no == principal_no,
@@ -89,6 +91,11 @@ def delegate(
     detail = {"delegation": int(made), "deputy": deputy_no, "since": since, "until": until}
     audit(connection, viewer, "delegate", f"staff:{principal_no}", detail, now=now)
     return int(made)
+
+
+def _himself(viewer: Viewer) -> Viewer:
+    """Return the viewer with his own posts alone: a deputy prolongs no deputyship and passes none on."""
+    return replace(viewer, stand_ins=(), acting=None)
 
 
 def _require_dates(since: date, until: date, reason: str, today: date) -> None:
@@ -129,7 +136,8 @@ def _require_right(
 
 
 def may_delegate(viewer: Viewer, principal_no: str, places: set[str]) -> bool:
-    """Whether the viewer may order or end a delegation for somebody with posts at ``places``."""
+    """Whether the viewer may order or end a delegation for somebody with posts at ``places``, by his own posts."""
+    viewer = _himself(viewer)
     if not may(viewer, Action.DELEGATE):
         return False
     if may(viewer, Action.MANAGE_STAFF) or viewer.staff_no == principal_no:

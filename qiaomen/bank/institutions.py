@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.schema import INSTITUTIONS, POSTS, STAFF
+from qiaomen.bank.viewers import today_of
 from qiaomen.store import insert_missing
 from qiaomen.vocab import ROLE_LABELS, UNIT_LABELS, InputRejected, Role, UnitType
 
@@ -196,12 +197,18 @@ def _post(staff_no: str, role: str, code: str, row: Mapping[str, Any]) -> Post:
 
 
 def sync_institutions(
-    connection: Connection, institution_records: pa.Table, staff_records: pa.Table
+    connection: Connection,
+    institution_records: pa.Table,
+    staff_records: pa.Table,
+    *,
+    today: date | None = None,
 ) -> SyncResult:
     """Make the SQL tables say what the bank's lists say.
 
-    An institution that is no longer listed is closed, not removed; listed posts are replaced, those entered by hand stay
-    and stand before a listed one of the same person, role, institution and beginning; users are left alone.
+    An institution that is no longer listed is closed, not removed. A listed post keeps its number; one that is listed no
+    more ended the day before ``today`` (the clock's unless given), so that who has left can still be found and handed over.
+    Posts entered by hand stay and stand before a listed one of the same person, role, institution and beginning; users
+    are left alone.
     """
     institutions = read_institutions(institution_records)
     posts = read_posts(staff_records, institutions)
@@ -225,14 +232,40 @@ def sync_institutions(
         values = {"staff_no": staff_no, "name": name, "phone": phones.get(staff_no)}
         if not insert_missing(connection, STAFF, [values], unique=("staff_no",)):
             connection.execute(sa.update(STAFF).where(STAFF.c.staff_no == staff_no).values(**values))
-    connection.execute(sa.delete(POSTS).where(POSTS.c.origin == "list"))
-    by_hand = {tuple(row) for row in connection.execute(sa.select(*(POSTS.c[name] for name in POST_KEY)))}
-    listed_posts = [
-        row for row in map(_post_row, posts) if tuple(row[name] for name in POST_KEY) not in by_hand
+    listed_posts = _sync_posts(connection, posts, today or today_of(datetime.now(UTC)))
+    return SyncResult(len(institutions), closed, len(names), listed_posts)
+
+
+def _sync_posts(connection: Connection, posts: Iterable[Post], today: date) -> int:
+    """Bring the listed posts in and return their number."""
+    keys = [POSTS.c[name] for name in POST_KEY]
+    query = sa.select(POSTS.c.post_id, POSTS.c.origin, POSTS.c.until, *keys)
+    held = {tuple(row)[3:]: row for row in connection.execute(query).all()}
+    wanted = {
+        key: row
+        for row in map(_post_row, posts)
+        if (key := tuple(row[name] for name in POST_KEY)) not in held or held[key].origin == "list"
+    }
+    for key, row in wanted.items():
+        if key in held:
+            number = held[key].post_id
+            connection.execute(sa.update(POSTS).where(POSTS.c.post_id == number).values(**row))
+    fresh = [row for key, row in wanted.items() if key not in held]
+    if fresh:
+        connection.execute(sa.insert(POSTS), fresh)
+    gone = [
+        post
+        for key, post in held.items()
+        if post.origin == "list" and key not in wanted and (post.until is None or post.until >= today)
     ]
-    if listed_posts:
-        connection.execute(sa.insert(POSTS), listed_posts)
-    return SyncResult(len(institutions), closed, len(names), len(listed_posts))
+    last = today - timedelta(days=1)
+    for post in gone:
+        itself = POSTS.c.post_id == post.post_id
+        if post.since is not None and post.since > last:
+            connection.execute(sa.delete(POSTS).where(itself))
+        else:
+            connection.execute(sa.update(POSTS).where(itself).values(until=last))
+    return len(wanted)
 
 
 def _institution_row(institution: Institution, address: str | None) -> dict[str, Any]:

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qiaomen.bank.access import Action, require
+from qiaomen.bank.people_names import check_name, check_number
 from qiaomen.bank.schema import INSTITUTIONS, POSTS, SESSIONS, STAFF, USERS
 from qiaomen.bank.trail import audit
+from qiaomen.bank.users import has_administrator
 from qiaomen.bank.viewers import Viewer, today_of
+from qiaomen.store import insert_missing
 from qiaomen.vocab import Conflict, InputRejected, NotFound, Role, UnitType
 
 BY_HAND: Final = "hand"
@@ -84,13 +87,16 @@ def end_post(viewer: Viewer, connection: Connection, post_id: int, last_day: dat
     row = connection.execute(sa.select(POSTS).where(POSTS.c.post_id == post_id)).first()
     if row is None:
         raise NotFound(f"没有编号为 {post_id} 的岗位", remedy="用 qiaomen staff show 工号 查看岗位编号")
-    if row.since is not None and last_day < row.since - timedelta(days=1):
+    if row.since is not None and last_day < row.since and (row.since - last_day).days > 1:
         raise InputRejected("止期早于起期", remedy=f"该岗位自 {row.since} 起")
     if row.until is not None and row.until < last_day:
         raise Conflict(f"该岗位已于 {row.until} 结束", remedy="需要延长时另加一个岗位")
     connection.execute(
         sa.update(POSTS).where(POSTS.c.post_id == post_id).values(until=last_day, origin=BY_HAND)
     )
+    following = max(last_day, today_of(now)) + timedelta(days=1) if last_day < date.max else last_day
+    if row.role == Role.ADMINISTRATOR.value and not has_administrator(connection, following):
+        raise Conflict("这是最后一位系统管理员的岗位", remedy="先为另一位登记系统管理员岗位并开户")
     audit(
         connection, viewer, "end_post", f"staff:{row.staff_no}", {"post": post_id, "until": last_day}, now=now
     )
@@ -123,10 +129,13 @@ def _require_person(connection: Connection, staff_no: str, name: str) -> None:
     known = connection.execute(sa.select(STAFF.c.name).where(STAFF.c.staff_no == staff_no)).scalar()
     if known is None and not name.strip():
         raise NotFound(f"没有工号“{staff_no}”", remedy="新员工请同时给出姓名（--name）")
-    if known is None and ("/" in staff_no or not staff_no.isprintable()):
-        raise InputRejected(f"工号“{staff_no}”不能含有斜杠或不可见字符", remedy="改正工号")
     if known is None:
-        connection.execute(sa.insert(STAFF).values(staff_no=staff_no, name=name.strip(), phone=None))
+        check_number(staff_no)
+        check_name(name)
+        values = {"staff_no": staff_no, "name": name.strip(), "phone": None}
+        insert_missing(connection, STAFF, [values], unique=("staff_no",))
+    # The overlap is looked at and the post inserted as one: whoever else enters a post for this person waits.
+    connection.execute(sa.select(STAFF.c.staff_no).where(STAFF.c.staff_no == staff_no).with_for_update())
 
 
 def _sign_out(connection: Connection, staff_no: str) -> None:

@@ -6,7 +6,7 @@ Reads tables ``staff``, ``posts``, ``institutions``, ``users`` and the guards of
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -39,13 +39,17 @@ class PostRow:
 
 @dataclass(frozen=True, slots=True)
 class StaffRow:
-    """One member of staff with posts, the earlier first."""
+    """One member of staff with posts, the earlier first.
+
+    ``elsewhere``: all posts of the day lie outside what the viewer governs; who has left is nowhere.
+    """
 
     staff_no: str
     name: str
     login: str | None
     active: bool
     posts: tuple[PostRow, ...]
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def find_staff(
     total = connection.execute(sa.select(sa.func.count()).select_from(STAFF).where(where)).scalar_one()
     numbers = sa.select(STAFF.c.staff_no).where(where).order_by(STAFF.c.staff_no)
     page = numbers.limit(min(limit, LARGEST_PAGE)).offset(offset).subquery()
-    return StaffPage(_people(connection, sa.select(page.c.staff_no), day), int(total))
+    return StaffPage(_people(connection, sa.select(page.c.staff_no), day, _governed(viewer)), int(total))
 
 
 def list_staff(
@@ -117,17 +121,23 @@ def list_staff(
     """Return all whom the viewer governs; without ``everybody`` only those who hold a post there on the day."""
     require(viewer, Action.SEE_STAFF)
     where = _fits(viewer, connection, day, StaffFilter(everybody=everybody))
-    return list(_people(connection, sa.select(STAFF.c.staff_no).where(where), day))
+    return list(_people(connection, sa.select(STAFF.c.staff_no).where(where), day, _governed(viewer)))
 
 
 def show_staff(viewer: Viewer, connection: Connection, staff_no: str, day: date) -> StaffRow:
-    """Return one member of staff with all posts; ``NotFound`` for one whom the viewer does not govern."""
+    """Return one member of staff with all posts; ``NotFound`` for one whom the viewer does not govern.
+
+    Of who works elsewhere now only the posts that the viewer governs.
+    """
     require(viewer, Action.SEE_STAFF)
     where = sa.and_(STAFF.c.staff_no == staff_no, _fits(viewer, connection, day, StaffFilter(everybody=True)))
-    found = _people(connection, sa.select(STAFF.c.staff_no).where(where), day)
+    found = _people(connection, sa.select(STAFF.c.staff_no).where(where), day, _governed(viewer))
     if not found:
         raise NotFound(f"没有工号“{staff_no}”", remedy="在“人员与岗位”或用 qiaomen staff list 查看工号")
-    return found[0]
+    within = _governed(viewer)
+    if within is None or not found[0].elsewhere:
+        return found[0]
+    return replace(found[0], posts=tuple(post for post in found[0].posts if post.institution_code in within))
 
 
 def sign_in_states(
@@ -138,14 +148,7 @@ def sign_in_states(
     Who works elsewhere now is left out too: a post that has ended shows what was here, not what goes on there.
     """
     require(viewer, Action.SEE_STAFF)
-    within = _governed(viewer)
-    here = [
-        person.staff_no
-        for person in people
-        if within is None
-        or not any(post.in_force for post in person.posts)
-        or any(post.in_force and post.institution_code in within for post in person.posts)
-    ]
+    here = [person.staff_no for person in people if not person.elsewhere]
     names = ("login", "active", "last_login_at", "must_change")
     query = sa.select(
         USERS.c.staff_no,
@@ -240,13 +243,15 @@ def _fits(viewer: Viewer, connection: Connection, day: date, wanted: StaffFilter
         parts.append(_in_force(day))
     fits = sa.exists().where(*parts)
     if text := wanted.text.strip():
-        named = STAFF.c.name.contains(text, autoescape=True)
+        named = sa.func.lower(STAFF.c.name).contains(text.lower(), autoescape=True)
         numbered = sa.func.lower(STAFF.c.staff_no).contains(text.lower(), autoescape=True)
         return sa.and_(fits, sa.or_(named, numbered))
     return fits
 
 
-def _people(connection: Connection, numbers: sa.Select[Any], day: date) -> tuple[StaffRow, ...]:
+def _people(
+    connection: Connection, numbers: sa.Select[Any], day: date, within: Collection[str] | None
+) -> tuple[StaffRow, ...]:
     """Read whole persons, by staff number."""
     query = (
         sa.select(
@@ -261,10 +266,10 @@ def _people(connection: Connection, numbers: sa.Select[Any], day: date) -> tuple
     people: dict[str, list[Any]] = {}
     for row in connection.execute(query):
         people.setdefault(row.staff_no, []).append(row)
-    return tuple(_staff_row(number, rows, day) for number, rows in people.items())
+    return tuple(_staff_row(number, rows, day, within) for number, rows in people.items())
 
 
-def _staff_row(staff_no: str, rows: list[Any], day: date) -> StaffRow:
+def _staff_row(staff_no: str, rows: list[Any], day: date, within: Collection[str] | None) -> StaffRow:
     first = rows[0]
     posts = tuple(
         PostRow(
@@ -280,4 +285,6 @@ def _staff_row(staff_no: str, rows: list[Any], day: date) -> StaffRow:
         )
         for row in rows
     )
-    return StaffRow(staff_no, first.name, first.login, bool(first.active), posts)
+    held = [post.institution_code for post in posts if post.in_force]
+    elsewhere = within is not None and bool(held) and not any(code in within for code in held)
+    return StaffRow(staff_no, first.name, first.login, bool(first.active), posts, elsewhere)

@@ -6,12 +6,13 @@ No password is built in. One that somebody else has given must be changed at the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from qiaomen.bank.access import Action, require
 from qiaomen.bank.guards import (
@@ -24,10 +25,11 @@ from qiaomen.bank.guards import (
 )
 from qiaomen.bank.identity_schema import FORMER_PASSWORDS
 from qiaomen.bank.passwords import check_new_password, fits, hash_password, new_password
+from qiaomen.bank.people_names import check_name
 from qiaomen.bank.schema import POSTS, SESSIONS, STAFF, USERS
 from qiaomen.bank.signing_in import SignInRules, due_at, wrong_password
 from qiaomen.bank.trail import audit
-from qiaomen.bank.viewers import Viewer, today_of
+from qiaomen.bank.viewers import LOCAL_LOGIN, Viewer, today_of
 from qiaomen.store import insert_missing, reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, NotFound, Role
 
@@ -128,7 +130,13 @@ def _create(
             "active": True,
             "created_at": now,
         }
-        if insert_missing(connection, USERS, [row], unique=("login",)):
+        try:
+            with connection.begin_nested():
+                inserted = insert_missing(connection, USERS, [row], unique=("login",))
+        except IntegrityError as error:
+            # Somebody else made an account for this member of staff between the look and the insert.
+            raise Conflict(f"工号“{draft.staff_no}”已有账号", remedy="刷新后再看") from error
+        if inserted:
             made.append(
                 NewUser(
                     draft.login, draft.name, draft.staff_no, tuple(draft.roles), draft.institution, password
@@ -203,6 +211,9 @@ def _set_password(
 
 
 def _user(connection: Connection, login: str) -> dict[str, Any]:
+    """Return a user by login; that of the command line is nobody's, and is neither shut out nor given a password."""
+    if plain_login(login) == LOCAL_LOGIN:
+        raise NotFound("用户不存在", remedy="检查登录名")
     row = connection.execute(sa.select(USERS).where(USERS.c.login == plain_login(login))).mappings().first()
     if row is None:
         raise NotFound("用户不存在", remedy="检查登录名")
@@ -275,20 +286,29 @@ def list_users(
     names = ("user_id", "login", "name", "staff_no", "role", "active", "must_change", "last_login_at")
     query = sa.select(*(USERS.c[name] for name in names)).order_by(USERS.c.login)
     if without_staff:
-        query = query.where(USERS.c.staff_no.is_(None))
+        query = query.where(USERS.c.staff_no.is_(None), USERS.c.login != LOCAL_LOGIN)
     rows = connection.execute(query)
     users = [dict(row) for row in rows.mappings()]
     closed = closed_logins(connection, [str(user["login"]) for user in users], now)
     return [user | {"locked_until": closed.get(user["login"])} for user in users]
 
 
-def has_administrator(connection: Connection) -> bool:
-    """Whether anybody could manage users: without one, the first may be made from the command line of the server."""
+def has_administrator(connection: Connection, day: date | None = None) -> bool:
+    """Whether anybody could manage users on a day, today unless told otherwise.
+
+    Without one, the first may be made from the command line of the server.
+    """
+    on = day or today_of(datetime.now(UTC))
     own = sa.select(USERS.c.user_id).where(USERS.c.role == Role.ADMINISTRATOR.value, USERS.c.active)
     posted = (
         sa.select(USERS.c.user_id)
         .join(POSTS, POSTS.c.staff_no == USERS.c.staff_no)
-        .where(POSTS.c.role == Role.ADMINISTRATOR.value, USERS.c.active)
+        .where(
+            POSTS.c.role == Role.ADMINISTRATOR.value,
+            USERS.c.active,
+            sa.or_(POSTS.c.since.is_(None), POSTS.c.since <= on),
+            sa.or_(POSTS.c.until.is_(None), POSTS.c.until >= on),
+        )
     )
     return connection.execute(sa.union_all(own, posted).limit(1)).first() is not None
 
@@ -306,8 +326,7 @@ def add_user(
 ) -> NewUser:
     """Make a user on behalf of somebody who manages users."""
     require(viewer, Action.MANAGE_USERS)
-    if not name.strip():
-        raise InputRejected("姓名不能为空", remedy="填写姓名")
+    check_name(name)
     if staff_no is not None and not _is_staff(connection, staff_no):
         raise InputRejected(f"没有工号为“{staff_no}”的员工", remedy="检查工号，或先装载人员名册")
     taken = sa.select(USERS.c.login).where(USERS.c.staff_no == staff_no)

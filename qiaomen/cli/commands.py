@@ -271,6 +271,8 @@ def retention(
 
     if yes and not delete:
         raise InputRejected("--yes 只与 --delete 一起使用", remedy="加上 --delete，或去掉 --yes")
+    if delete and past:
+        raise InputRejected("--past 与 --delete 只能选一个", remedy="--delete 只涉及超期的行，去掉 --past")
     workspace = workspace_of_command()
     viewer = viewer_of_command(workspace, user, "retention")
     if delete:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from qiaomen.cli.output import print_json, print_table
+from qiaomen.vocab import InputRejected
 
 if TYPE_CHECKING:
     from qiaomen.bank import Viewer
@@ -24,7 +25,13 @@ def show_retention(
     from qiaomen.jobs import retention_of
 
     require(viewer, Action.RUN_JOBS)
-    held = [row for row in retention_of(workspace) if not wanted or row.source in wanted]
+    every = retention_of(workspace)
+    known = sorted({row.source for row in every})
+    if unknown := sorted(set(wanted) - set(known)):
+        raise InputRejected(
+            f"没有来源“{unknown[0]}”的数据", remedy=f"可用：{'、'.join(known) or '（还没有装载数据）'}"
+        )
+    held = [row for row in every if not wanted or row.source in wanted]
     rows = [row for row in held if row.is_past or not past]
     if as_json:
         print_json({"as_of": workspace.as_of, "sources": [asdict(row) for row in rows]})
@@ -50,6 +57,7 @@ def delete_kept_too_long(
                     "done": done.generation is not None,
                     "generation": done.generation,
                     "rows": done.deleted,
+                    "messages": done.messages,
                     "undeclared": [asdict(row) for row in done.undeclared],
                     "inbox": list(done.inbox),
                 },
@@ -61,8 +69,11 @@ def delete_kept_too_long(
 
 
 def _notes(workspace: Workspace, done: Deletion) -> Iterable[str]:
+    if done.messages:
+        verb = "已清空" if done.generation is not None else "将清空"
+        yield f"{verb} {done.messages:,} 条已处理的推送消息的内容（保留编号与哈希以识别重复）"
     if not done.rows:
-        yield "没有超过期限的数据"
+        yield "没有超过期限的数据行"
     elif done.generation is None:
         yield f"共 {done.deleted:,} 行超过期限。以上为预览，没有改动；确认请加 --yes"
     else:

@@ -126,6 +126,22 @@ def note_taken(connection: Connection, keys: Collection[tuple[str, str]], now: d
         _set(connection, source, key, taken_at=now)
 
 
+def past_bodies(connection: Connection, topic: str, before: datetime) -> int:
+    """Count the messages of a topic, received before a moment and done with, whose content is still kept."""
+    return int(connection.execute(sa.select(sa.func.count()).where(*_done_with(topic, before))).scalar_one())
+
+
+def forget_bodies(connection: Connection, topic: str, before: datetime) -> int:
+    """Empty the content of these messages; key and hash stay, so that a repeated one is known. Return their number."""
+    statement = sa.update(INBOUND_MESSAGES).where(*_done_with(topic, before)).values(body={})
+    return connection.execute(statement).rowcount
+
+
+def _done_with(topic: str, before: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    taken = sa.or_(_TABLE.state == "superseded", _TABLE.taken_at.is_not(None))
+    return _TABLE.topic == topic, _TABLE.received_at < before, taken, sa.cast(_TABLE.body, sa.Text) != "{}"
+
+
 def gaps(
     viewer: Viewer, connection: Connection, *, before: datetime, limit: int = 100
 ) -> list[dict[str, Any]]:

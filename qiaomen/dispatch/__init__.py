@@ -17,14 +17,8 @@ from qiaomen.dispatch.deadlines import Recycled, overdue, recycle_overdue
 from qiaomen.dispatch.facts import CONTACTS, OPEN_TASKS, PLACES, lead_places
 from qiaomen.dispatch.flow import EVENT_LABELS, Replayed, TaskEvent, events_from, replay
 from qiaomen.dispatch.funnels import GROUPS, Comparison, FunnelRow, compare_controls, funnel
-from qiaomen.dispatch.hand_overs import (
-    HAND_OVERS,
-    HandOver,
-    Share,
-    hand_over,
-    hand_overs_of,
-    preview_hand_over,
-)
+from qiaomen.dispatch.hand_over_rows import HAND_OVERS, hand_overs_of
+from qiaomen.dispatch.hand_overs import HandOver, Share, hand_over, preview_hand_over
 from qiaomen.dispatch.leads import LeadTables, build_leads, hand_rows
 from qiaomen.dispatch.planning import CONFIRMATION_RULES, LakeFacts, Planned, Target, plan_dispatch
 from qiaomen.dispatch.rules import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -21,40 +21,27 @@ from qiaomen.bank import (
     Institution,
     Post,
     Viewer,
+    acting_on,
     audit,
     institutions_in_force,
     posts_held,
     require,
     scope_of,
-    show_staff,
     staff_names,
     today_of,
 )
 from qiaomen.customers import Keeping, keep_customers, move_asks, waiting_asks_of
 from qiaomen.dispatch import flow
 from qiaomen.dispatch.flow import TaskEvent
+from qiaomen.dispatch.hand_over_rows import HAND_OVERS
 from qiaomen.dispatch.rules import load_deadlines
 from qiaomen.dispatch.schema import TASKS
 from qiaomen.dispatch.tasks import Task, read_task
 from qiaomen.dispatch.work import apply_step, unit_path
-from qiaomen.store import METADATA, BigKey, Moment, outbox
+from qiaomen.store import outbox
 from qiaomen.vocab import Conflict, InputRejected, NotFound, Role, TaskState
 
 TOPIC: Final = "customers.handed_over"
-
-HAND_OVERS: Final = sa.Table(
-    "hand_overs",
-    METADATA,
-    sa.Column("hand_over_id", BigKey, primary_key=True, autoincrement=True),
-    sa.Column("from_manager_no", sa.String(64), nullable=False, index=True),
-    sa.Column("to_manager_nos", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("customers", sa.Integer, nullable=False),
-    sa.Column("tasks", sa.Integer, nullable=False),
-    sa.Column("asks", sa.Integer, nullable=False),
-    sa.Column("made_by", sa.String(100), nullable=False),
-    sa.Column("made_at", Moment, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +119,7 @@ def hand_over(
     if not reason.strip():
         raise InputRejected("交接需要写明原因", remedy="例如：离职、调岗、休产假")
     plan = _plan(viewer, connection, giver, receivers, customers, records, now)
+    viewer = acting_on(viewer, _home(connection, plan), giver)
     if not plan.keepings and not plan.tasks:
         raise Conflict(f"“{giver}”名下没有客户和未结束的任务", remedy="检查工号；可能已经交接过")
     number = _insert(viewer, connection, plan, reason.strip(), now)
@@ -145,22 +133,6 @@ def hand_over(
     connection.execute(sa.update(HAND_OVERS).where(HAND_OVERS.c.hand_over_id == number).values(asks=asks))
     _tell(viewer, connection, plan, done, now)
     return done
-
-
-def hand_overs_of(viewer: Viewer, connection: Connection, staff_no: str, day: date) -> list[dict[str, Any]]:
-    """Return the hand-overs that a member of staff gave or got, newest first; ``NotFound`` for one not governed."""
-    show_staff(viewer, connection, staff_no, day)
-    table = HAND_OVERS.c
-    concerned = sa.or_(
-        table.from_manager_no == staff_no, table.to_manager_nos.contains(staff_no, autoescape=True)
-    )
-    query = sa.select(HAND_OVERS).where(concerned).order_by(table.hand_over_id.desc())
-    rows = connection.execute(query).mappings()
-    return [
-        dict(row)
-        for row in rows
-        if row["from_manager_no"] == staff_no or staff_no in row["to_manager_nos"].split(";")
-    ]
 
 
 def _plan(
@@ -209,6 +181,14 @@ def _other_numbers(
         _keeping(number, row | {"company_id": None}, companies.get(owner.get(number, -1), min(posts)), posts)
         for number, row in sorted(found.items())
     ]
+
+
+def _home(connection: Connection, plan: _Plan) -> str | None:
+    """Return the institution that a hand-over concerns: that of the giver's post, else of a customer or task of his."""
+    posts = [post.institution_code for post in posts_held(connection, None) if post.staff_no == plan.giver]
+    places = [keeping.from_institution_code for keeping in plan.keepings]
+    places += [task.sub_branch_code or task.branch_code for task, _ in plan.tasks]
+    return next((place for place in [*posts, *places] if place), None)
 
 
 def _of_manager(rows: pa.Table, manager_no: str) -> pa.Table:
@@ -301,7 +281,7 @@ def _insert(viewer: Viewer, connection: Connection, plan: _Plan, reason: str, no
             customers=sum(keeping.company_id is not None for keeping in plan.keepings),
             tasks=len(plan.tasks),
             asks=0,
-            made_by=viewer.login,
+            made_by=viewer.actor,
             made_at=now,
         )
         .returning(HAND_OVERS.c.hand_over_id)

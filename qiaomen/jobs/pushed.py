@@ -85,7 +85,7 @@ def receive_pushed(
             if row in refused:
                 continue
             inbound = Inbound(
-                sender, _topic(channel), number, sequence, f"{channel}:{number}:{sequence}", record
+                sender, topic_of(channel), number, sequence, f"{channel}:{number}:{sequence}", record
             )
             try:
                 with connection.begin_nested():
@@ -107,7 +107,7 @@ def receive_pushed(
 def waits(workspace: Workspace) -> bool:
     """Whether anything was pushed that no run has loaded yet."""
     with reading(workspace.sql) as connection:
-        return any(untaken(connection, _topic(channel), limit=1) for channel in CHANNELS)
+        return any(untaken(connection, topic_of(channel), limit=1) for channel in CHANNELS)
 
 
 def take_pushed(workspace: Workspace, job: jobs.Job) -> int:
@@ -117,7 +117,7 @@ def take_pushed(workspace: Workspace, job: jobs.Job) -> int:
     for channel, code in CHANNELS.items():
         while True:
             with reading(workspace.sql) as connection:
-                rows = untaken(connection, _topic(channel), limit=AT_ONCE)
+                rows = untaken(connection, topic_of(channel), limit=AT_ONCE)
             if not rows:
                 break
             with _file(workspace, code, sources[code], [(_line_key(row), row[2]) for row in rows]) as path:
@@ -135,7 +135,8 @@ def take_pushed(workspace: Workspace, job: jobs.Job) -> int:
     return taken
 
 
-def _topic(channel: str) -> str:
+def topic_of(channel: str) -> str:
+    """Return the topic under which messages of a channel are kept."""
     return f"push.{channel}"
 
 

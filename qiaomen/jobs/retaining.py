@@ -6,17 +6,21 @@ generations go when ``tidy`` drops them; backups and the files themselves are no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+from sqlalchemy.engine import Connection
 
 from qiaomen.bank import Action, Viewer, audit, require
+from qiaomen.connectors import forget_bodies, past_bodies
 from qiaomen.customers import UPLOAD_CHANGES
 from qiaomen.jobs.context import Run
+from qiaomen.jobs.pushed import CHANNELS, topic_of
 from qiaomen.jobs.tables import LOADED_TABLES
 from qiaomen.jobs.workspace import Workspace
 from qiaomen.registry import (
@@ -24,6 +28,7 @@ from qiaomen.registry import (
     REJECTS,
     Held,
     Retention,
+    Source,
     held_rows,
     load_sources,
     past_parts,
@@ -49,12 +54,13 @@ ACTION: Final = "change.retention"
 class Deletion:
     """What was deleted, or with ``generation`` nothing would be; what still names the rows outside the lake.
 
-    ``undeclared`` are sources that are declared no more and were not asked for by name; ``inbox`` are files from which
-    the rows would come back with the next load.
+    ``messages`` were pushed to us and are done with: their content goes. ``undeclared`` are sources that are declared no more
+    and were not asked for by name; ``inbox`` are files of the sources from which rows would come back with the next load.
     """
 
     rows: tuple[Retention, ...]
     undeclared: tuple[Retention, ...]
+    messages: int
     inbox: tuple[str, ...]
     generation: int | None
 
@@ -99,6 +105,7 @@ def delete_past(
         parts = past_parts(held, loads, sources, workspace.as_of, workspace.zone)
         chosen = [part for part in parts if (part.source in wanted if wanted else part.source in sources)]
         left = [part for part in parts if part.source not in sources and part not in chosen]
+        messages = _messages(workspace, sources, wanted, past_bodies)
         report = {
             (row.source, row.table): row
             for row in retention_report(held, loads, sources, workspace.as_of, workspace.zone)
@@ -107,18 +114,41 @@ def delete_past(
         found = Deletion(
             rows=rows,
             undeclared=tuple(report[key] for key in sorted({(part.source, part.table) for part in left})),
-            inbox=_in_inbox(workspace, loads, chosen),
+            messages=messages,
+            inbox=_in_inbox(workspace, loads, {part.source for part in chosen}),
             generation=None,
         )
-        if not really or not chosen:
+        if not really or not (chosen or messages):
             return found
         _require_idle(workspace)
+        if not chosen:
+            _note(workspace, viewer, ACTION, stage.number, {"messages": messages})
+            _messages(workspace, sources, wanted, forget_bodies)
+            return replace(found, generation=stage.number)
         for name in sorted({part.table for part in chosen}):
             table = SOURCE_TABLES[name]
             gone = [part for part in chosen if part.table == name]
             stage.write(table, engine.reader(without_parts(engine.table(stage, table), _keys(engine, gone))))
         number = _publish(workspace, viewer, stage, found)
-    return Deletion(found.rows, found.undeclared, found.inbox, number)
+    _messages(workspace, sources, wanted, forget_bodies)
+    return replace(found, generation=number)
+
+
+def _messages(
+    workspace: Workspace,
+    sources: Mapping[str, Source],
+    wanted: Collection[str],
+    do: Callable[[Connection, str, datetime], int],
+) -> int:
+    """Count, or empty, what was pushed longer ago than its source allows and is done with."""
+    done = 0
+    with writing(workspace.sql) as connection:
+        for channel, code in CHANNELS.items():
+            if code in sources and (not wanted or code in wanted):
+                last = workspace.as_of - timedelta(days=sources[code].retention_days)
+                before = datetime.combine(last, time(), workspace.zone)
+                done += do(connection, topic_of(channel), before)
+    return done
 
 
 def _keys(engine: Engine, parts: Sequence[Held]) -> Any:
@@ -141,13 +171,12 @@ def _require_idle(workspace: Workspace) -> None:
             raise Conflict("有运行或装载正在进行，没有删除", remedy="等它结束后再执行")
 
 
-def _in_inbox(workspace: Workspace, loads: pa.Table, parts: Sequence[Held]) -> tuple[str, ...]:
-    """Return the files of the deleted loads that still lie in the inbox."""
-    wanted = {(part.source, part.load_id) for part in parts}
+def _in_inbox(workspace: Workspace, loads: pa.Table, codes: Collection[str]) -> tuple[str, ...]:
+    """Return the files of these sources that still lie in the inbox."""
     named = {
         row["file"]
-        for row in loads.select(["source", "load_id", "file"]).to_pylist()
-        if (row["source"], row["load_id"]) in wanted and row["file"]
+        for row in loads.select(["source", "file"]).to_pylist()
+        if row["source"] in codes and row["file"]
     }
     return tuple(sorted(name for name in named if (workspace.inbox / name).is_file()))
 
@@ -155,11 +184,16 @@ def _in_inbox(workspace: Workspace, loads: pa.Table, parts: Sequence[Held]) -> t
 def _publish(workspace: Workspace, viewer: Viewer, stage: Any, found: Deletion) -> int:
     """Publish, with a row in the audit log before it: there is no deletion without one."""
     counts = {f"{row.source}.{row.table}": row.past_rows for row in found.rows}
-    detail = {"generation": stage.number + 1, "rows": found.deleted, "deleted": counts}
+    detail = {
+        "generation": stage.number + 1,
+        "rows": found.deleted,
+        "deleted": counts,
+        "messages": found.messages,
+    }
     _note(workspace, viewer, ACTION, stage.number + 1, detail)
     try:
         _require_idle(workspace)
-        return int(stage.publish({**stage.note, "retention": workspace.as_of.isoformat()}).number)
+        return int(stage.publish(dict(stage.note)).number)
     except Exception:
         with suppress(QiaomenError):
             _note(workspace, viewer, f"{ACTION}_failed", stage.number + 1, detail)
@@ -181,7 +215,9 @@ def note_retention(run: Run) -> None:
     parts = past_parts(_held(run.engine, run.stage), loads, sources, run.as_of, zone)
     for code in sorted({part.source for part in parts} & set(old)):
         rows = sum(part.rows for part in parts if part.source == code)
-        run.notes.append(
-            f"来源 {code} 有 {rows:,} 行超过留存期限（{sources[code].retention_days} 天），"
-            "用 qiaomen retention 查看，加 --delete 删除"
+        why = (
+            f"超过留存期限（{sources[code].retention_days} 天）"
+            if code in sources
+            else "来自已不再声明的来源"
         )
+        run.notes.append(f"来源 {code} 有 {rows:,} 行{why}，用 qiaomen retention 查看，加 --delete 删除")

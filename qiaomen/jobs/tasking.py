@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy.engine import Connection
 
 from qiaomen import dispatch, scoring
-from qiaomen.bank import INSTITUTION_RECORDS, STAFF_RECORDS, sync_institutions
+from qiaomen.bank import INSTITUTION_RECORDS, STAFF_RECORDS, sync_institutions, today_of
 from qiaomen.customers import CUSTOMERS
 from qiaomen.dispatch import ALLOCATIONS, LEADS
 from qiaomen.jobs.workspace import Workspace
@@ -27,7 +27,10 @@ def sync_bank(workspace: Workspace) -> dict[str, int]:
     snapshot = workspace.lake.snapshot()
     with writing(workspace.sql) as connection:
         result = sync_institutions(
-            connection, snapshot.arrow(INSTITUTION_RECORDS), snapshot.arrow(STAFF_RECORDS)
+            connection,
+            snapshot.arrow(INSTITUTION_RECORDS),
+            snapshot.arrow(STAFF_RECORDS),
+            today=today_of(workspace.now()),
         )
     return {name: int(value) for name, value in asdict(result).items() if isinstance(value, int)}
 

@@ -45,8 +45,8 @@ class People:
 
     @property
     def deputising(self) -> int:
-        """How many stand in for somebody today, of those whom the viewer governs."""
-        return sum(1 for row in self.deputies if row.in_force)
+        """How many persons stand in for somebody today, of the delegations that the viewer may see."""
+        return len({row.deputy_no for row in self.deputies if row.in_force})
 
 
 def read_people(visit: Visit, connection: Connection, wanted: StaffFilter, number: int) -> People:

@@ -36,6 +36,7 @@ from qiaomen.web.people import ROLES, post_words, sign_chip, span
 from qiaomen.web.visit import Visit, now
 
 HISTORY: Final = 20
+EARLIEST, LATEST = dt.date(1950, 1, 1), dt.date(2200, 12, 31)
 DONE: Final = {
     "post": "岗位已登记，本人须重新登录",
     "post-ended": "岗位已结束",
@@ -131,7 +132,9 @@ def read_person(visit: Visit, connection: Connection, staff_no: str) -> Person:
         sign=sign,
         sign_chip=sign_chip(row, sign, now()),
         may_post=may(viewer, Action.MANAGE_STAFF),
-        may_hand=may(viewer, Action.HAND_OVER) and any(post.role is Role.MANAGER for post in row.posts),
+        may_hand=may(viewer, Action.HAND_OVER)
+        and not row.elsewhere
+        and any(post.role is Role.MANAGER for post in row.posts),
         may_users=may(viewer, Action.MANAGE_USERS),
         units=governed_institutions(viewer, connection) if may(viewer, Action.MANAGE_STAFF) else {},
     )
@@ -140,9 +143,29 @@ def read_person(visit: Visit, connection: Connection, staff_no: str) -> Person:
 def read_day(text: str, what: str) -> dt.date | None:
     """Read a date of a form; nothing where the field is empty."""
     try:
-        return dt.date.fromisoformat(text.strip()) if text.strip() else None
+        day = dt.date.fromisoformat(text.strip()) if text.strip() else None
     except ValueError as error:
         raise InputRejected(f"{what}“{text}”无法识别", remedy="写成 2026-07-01") from error
+    if day is not None and not EARLIEST <= day <= LATEST:
+        raise InputRejected(f"{what}“{text}”超出范围", remedy=f"写 {EARLIEST} 至 {LATEST} 之间的日期")
+    return day
+
+
+def read_unit(units: Mapping[str, str], text: str) -> str:
+    """Return the code of an institution given by code, by name, or as the list offers it (code and name).
+
+    ``InputRejected`` for a name that several institutions bear; what is unknown comes back as it was typed.
+    """
+    plain = text.strip()
+    first = plain.split(maxsplit=1)[0] if plain else ""
+    if plain in units or first not in units:
+        named = [code for code, name in units.items() if name == plain and plain not in units]
+        if len(named) > 1:
+            raise InputRejected(
+                f"有 {len(named)} 家机构都叫“{plain}”：{'、'.join(named)}", remedy="填写机构编号"
+            )
+        return named[0] if named else plain
+    return first
 
 
 def person_page(

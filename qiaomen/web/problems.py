@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -60,6 +61,28 @@ REMEDIES: Final[dict[int, str]] = {
     404: "检查地址，或用顶部搜索查找",
     405: "返回上一页重试",
     500: "请把编号告诉系统管理员",
+}
+
+
+# How forms call their fields; any other is named as it is sent.
+FIELDS: Final[Mapping[str, str]] = {
+    "staff_no": "工号",
+    "name": "姓名",
+    "role": "岗位",
+    "unit": "机构",
+    "since": "起始日",
+    "until": "截止日",
+    "last_day": "最后一天",
+    "capacity": "任务上限",
+    "deputy": "代理人",
+    "reason": "原因",
+    "login": "登录名",
+    "to": "去向",
+    "others": "其他工号",
+    "note": "结果",
+    "amount_cny": "金额",
+    "next_on": "下次回访",
+    "page": "页码",
 }
 
 
@@ -161,12 +184,30 @@ def on_too_many(request: Request, error: Exception) -> Response:
     return answer(request, body, {"Retry-After": str(error.seconds)})
 
 
+def _fault(error: Mapping[str, Any]) -> str:
+    """Say in Chinese what is wrong with a value; the checker's own words where none of ours fits."""
+    kind, about = str(error["type"]), error.get("ctx") or {}
+    if kind == "missing":
+        return "没有填写"
+    if kind == "string_too_long":
+        return f"太长，最多 {about.get('max_length')} 个字"
+    if kind == "string_too_short":
+        return "没有填写"
+    if kind in {"enum", "literal_error", "string_pattern_mismatch"}:
+        return "不在可选值内"
+    if kind in {"int_parsing", "int_type", "int_from_float", "float_parsing", "bool_parsing", "date_parsing"}:
+        return "格式不对"
+    if kind.startswith(("greater_than", "less_than")):
+        return "超出范围"
+    return f"不合规：{error['msg']}"
+
+
 def on_invalid(request: Request, error: Exception) -> Response:
     """Name the first field that does not fit."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or "请求"
-    detail = f"“{field}”不合规：{first['msg']}"
+    detail = f"“{FIELDS.get(field, field)}”{_fault(first)}"
     return answer(request, problem(422, detail, code="input_rejected", remedy="改正后重试", where=field))
 
 

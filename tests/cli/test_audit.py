@@ -135,6 +135,8 @@ def test_what_is_kept_too_long_is_listed(tmp_path: Path, monkeypatch: pytest.Mon
     assert (seen["done"], seen["rows"], seen["inbox"]) == (False, 1, ["companies.csv"])
     assert "没有改动" in call("retention", "--delete", workspace=root).out
     assert call("retention", "--yes", workspace=root).code == 2
+    assert call("retention", "--past", "--delete", workspace=root).code == 2
+    assert call("retention", "--source", "typo", workspace=root).code == 2
     assert call("retention", "--delete", "--source", "nobody", "--yes", workspace=root).code == 2
     done = call("retention", "--delete", "--yes", "--source", "companies", workspace=root)
     assert "已删除 1 行" in done.out

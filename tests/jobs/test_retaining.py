@@ -14,7 +14,16 @@ import sqlalchemy as sa
 
 from qiaomen.bank import Viewer, local_analyst
 from qiaomen.customers import UPLOAD_CHANGES
-from qiaomen.jobs import Workspace, delete_past, init_workspace, load_files, retention_of, run_all, silent
+from qiaomen.jobs import (
+    Workspace,
+    delete_past,
+    init_workspace,
+    load_files,
+    receive_pushed,
+    retention_of,
+    run_all,
+    silent,
+)
 from qiaomen.registry import COMPANIES, COMPANY_RECORDS, LOADS, REJECTS
 from qiaomen.store import jobs, reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, Role
@@ -82,7 +91,7 @@ def test_a_preview_names_the_rows_and_changes_nothing(workspace: Workspace, hand
     # 乙 was updated by the later load, and counts from then.
     assert counted == {"company_records": (1, 3), "rejects": (1, 2)}
     assert found.generation is None
-    assert found.inbox == ("companies_old.csv",)
+    assert found.inbox == ("companies_new.csv", "companies_old.csv")
     assert workspace.lake.snapshot().number == before
     assert names_in(workspace) == {"甲有限公司", "乙有限公司", "丙有限公司"}
     assert audited(workspace, "change.retention") == []
@@ -192,6 +201,38 @@ def test_a_source_declared_no_more_is_deleted_by_name_only(workspace: Workspace,
     assert workspace.lake.snapshot().arrow(COMPANY_RECORDS)["source"].to_pylist() == ["companies"]
 
 
+def test_what_is_still_delivered_stays(workspace: Workspace, hands: Hands) -> None:
+    load(workspace, "companies_2010.csv", ["甲有限公司,东街1号", "乙有限公司,东街2号"])
+    hands.at = TODAY - timedelta(days=1)
+    load(workspace, "companies_2026.csv", ["甲有限公司,东街1号"])
+    hands.at = TODAY
+    assert delete_past(workspace, viewer_of(workspace), really=True).rows == ()
+    assert names_in(workspace) == {"甲有限公司", "乙有限公司"}
+    hands.at = TODAY + DAYS + timedelta(days=2)
+    assert delete_past(workspace, viewer_of(workspace), really=True).deleted == 2
+
+
+def test_what_was_pushed_long_ago_loses_its_content(workspace: Workspace, hands: Hands) -> None:
+    pusher = Viewer(None, "token:1", "平台", frozenset({Role.INTEGRATOR}), actions=frozenset({"push_events"}))
+    event = {"name": "甲有限公司", "kind": "bid_won", "occurred_on": "2010-06-01", "title": "一"}
+    load(workspace, "companies.csv", ["甲有限公司,东街1号"])
+    receive_pushed(
+        workspace, pusher, "s", "opportunities", [("e1", 1, event), ("e1", 2, event | {"title": "二"})]
+    )
+    hands.at = TODAY
+    assert delete_past(workspace, viewer_of(workspace)).messages == 1, "what no run has taken yet stays"
+    run_all(workspace, None, silent)
+    hands.at = TODAY + DAYS + timedelta(days=1)
+    found = delete_past(workspace, viewer_of(workspace), really=True)
+    assert found.messages == 2
+    with reading(workspace.sql) as connection:
+        bodies = connection.execute(sa.text("SELECT body FROM inbound_messages")).scalars().all()
+    assert [str(body) for body in bodies] == ["{}", "{}"]
+    again = receive_pushed(workspace, pusher, "s", "opportunities", [("e1", 2, event | {"title": "二"})])
+    assert again.repeated == 1, "a repeated one is still known"
+    assert delete_past(workspace, viewer_of(workspace)).messages == 0
+
+
 def test_uploads_lose_the_values_before(workspace: Workspace, hands: Hands) -> None:
     load(workspace, "companies.csv", ["甲有限公司,东街1号"])
     with workspace.lake.stage() as stage:
@@ -220,19 +261,22 @@ def test_any_history_of_loads(workspace: Workspace, hands: Hands, seed: int) -> 
     draw = random.Random(seed)
     touched: dict[str, tuple[str, date]] = {}
     changes: list[date] = []
+    seen: list[date] = []
     day = date(2005, 1, 1)
     for number in range(8):
         day += timedelta(days=draw.randrange(1, 1500))
         hands.at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=3)
         lines = {f"企业{draw.randrange(12)}有限公司": f"东街{draw.randrange(3)}号" for _ in range(6)}
         load(workspace, f"companies_{number}.csv", [f"{name},{place}" for name, place in lines.items()])
+        seen += [day] if any(name in touched and touched[name][0] == lines[name] for name in lines) else []
         for name, place in lines.items():
             if name not in touched or touched[name][0] != place:
                 changes += [day] if name in touched else []
                 touched[name] = (place, day)
     hands.at += timedelta(days=draw.randrange(0, 2500))
     limit = hands.at.date() - DAYS
-    kept = {name for name, (_, last) in touched.items() if last >= limit}
+    # Where a file within the time allowed brought a row unchanged, which one is not kept: none may go.
+    kept = {name for name, (_, last) in touched.items() if last >= limit or (seen and max(seen) >= limit)}
     done = delete_past(workspace, viewer_of(workspace), really=True)
     deleted = {row.table: row.past_rows for row in done.rows}
     expected = {

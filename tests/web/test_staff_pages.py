@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 import two_branches as city_rows
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from small_city import City
 from two_branches import KEEPERS, STAFF
 
-from qiaomen.bank import today_of
+from qiaomen.bank import local_analyst, sync_institutions, today_of
 from qiaomen.customers import CUSTOMERS
 from qiaomen.store import reading, writing
 from qiaomen.web import create_app
@@ -141,19 +142,21 @@ def test_a_new_member_of_staff_gets_post_and_account(enter: Enter) -> None:
     assert refused.status_code == 422
     assert "已是陈思远" in refused.text
     assert "data-open" in refused.text
-    assert "不能含有斜杠" in admin.post("/staff", known | {"staff_no": "N/1"}).text
-    made = admin.post("/staff", known | {"staff_no": "N 1号"})
+    for wrong in ("N/1", "..", " ", "A;B", "N\u202e1", "-1", "工号"):
+        assert "不合规" in admin.post("/staff", known | {"staff_no": wrong}).text, wrong
+    assert "看不见的字符" in admin.post("/staff", known | {"staff_no": "N-1", "name": "a\u202eb"}).text
+    made = admin.post("/staff", known | {"staff_no": "N-1"})
     assert made.url.path.startswith("/staff/N")
     assert "新人" in made.text
     assert "开户" in made.text
-    shown = admin.post("/users", {"login": "n1", "name": "新人", "staff_no": "N 1号"})
+    shown = admin.post("/users", {"login": "n1", "name": "新人", "staff_no": "N-1"})
     password = re.search(r"<code>([^<]+)</code>", shown.text)
     assert password
     assert shown.headers["cache-control"] == "no-store"
     fresh = Browser(admin.client.app)  # type: ignore[arg-type]
     fresh.sign_in("n1", password[1])
     assert fresh.get("/today").url.path == "/account", "somebody else's password opens nothing"
-    twice = admin.post("/users", {"login": "n2", "name": "新人", "staff_no": "N 1号"})
+    twice = admin.post("/users", {"login": "n2", "name": "新人", "staff_no": "N-1"})
     assert twice.status_code in {404, 422}
     assert "已有账号" in twice.text
 
@@ -304,3 +307,116 @@ def test_who_has_moved_away_is_not_watched(enter: Enter) -> None:
     assert "还没有登录账号" not in there
     assert "登录名 e0006" in enter(ADMINISTRATOR).get("/staff/E0006").text
     assert "登录名 e0006" in enter("e0009").get("/staff/E0006").text
+
+
+def test_a_deputy_of_an_administrator_names_no_deputies(enter: Enter) -> None:
+    """With her rights he could prolong his own deputyship, or pass it on."""
+    enter(ADMINISTRATOR).post(
+        "/staff/E0004/deputies", {"deputy": "E0005", "since": day(), "until": day(), "reason": "休假"}
+    )
+    deputy = enter(MANAGER)
+    assert deputy.get("/staff").status_code == 200, "he has her rows today"
+    later = {"since": day(1), "until": day(300), "reason": "x"}
+    for principal, other in (("E0004", "E0005"), ("E0004", "E0006"), ("E0006", "E0005")):
+        answer = deputy.post(f"/staff/{principal}/deputies", {"deputy": other, **later})
+        assert answer.status_code == 404, (principal, other)
+    assert "登记代理" not in deputy.get("/staff/E0006").text
+
+
+def test_a_hand_over_by_a_deputy_names_both(enter: Enter, city: City) -> None:
+    enter(ADMINISTRATOR).post(
+        "/staff/E0004/deputies", {"deputy": "E0005", "since": day(), "until": day(), "reason": "休假"}
+    )
+    enter(MANAGER).post("/staff/E0006/hand-over", {"to": "E0005", "reason": "离职"})
+    assert audited(city, "hand_over")[0][0] == "e0005（代 孙丽）"
+    assert "e0005（代 孙丽） 办理" in enter(SUB).get("/staff/E0006").text
+
+
+def test_who_left_the_list_is_found_and_handed_over(enter: Enter, city: City) -> None:
+    left = city_rows.staff().filter(pc.not_equal(city_rows.staff()["staff_no"], "E0006"))
+    before = enter(ADMINISTRATOR).get("/staff/E0005").text
+    with writing(city.workspace.sql) as connection:
+        sync_institutions(connection, city_rows.institutions(), left)
+    sub = enter(SUB)
+    assert "E0006" not in listed(sub.get("/staff").text)
+    assert "E0006" in listed(sub.get("/staff?everybody=1").text)
+    page = sub.get("/staff/E0006").text
+    assert "无在任岗位" in page
+    assert "办理交接" in page
+    assert "交接已完成" in sub.post("/staff/E0006/hand-over", {"to": "E0005", "reason": "离职"}).text
+    admin = enter(ADMINISTRATOR)
+    on = {"login": "e0006", "staff_no": "E0006"}
+    assert "账号已停用" in admin.post("/users/disable", on).text
+    # A post that is still listed keeps its number: a page that stands open ends no other.
+    number = re.search(r"/staff/E0005/posts/(\d+)/end", before)
+    assert number
+    assert f"/staff/E0005/posts/{number[1]}/end" in admin.get("/staff/E0005").text
+    with writing(city.workspace.sql) as connection:
+        sync_institutions(connection, city_rows.institutions(), city_rows.staff())
+    assert "E0006" in listed(sub.get("/staff").text), "back on the list"
+
+
+def test_the_last_administrator_keeps_the_post(enter: Enter) -> None:
+    admin = enter(ADMINISTRATOR)
+    number = re.search(r"/staff/E0002/posts/(\d+)/end", admin.get("/staff/E0002").text)
+    assert number
+    answer = admin.post(f"/staff/E0002/posts/{number[1]}/end", {"last_day": day(-1)})
+    assert answer.status_code == 422
+    assert "最后一位系统管理员" in answer.text
+    assert admin.get("/staff").status_code == 200
+    admin.post("/users", {"login": "second", "name": "备用", "role": "administrator"})
+    assert admin.post(f"/staff/E0002/posts/{number[1]}/end", {"last_day": day(-1)}).url.path == "/login"
+
+
+def test_a_page_that_stood_open_ends_no_other_post(enter: Enter) -> None:
+    admin = enter(ADMINISTRATOR)
+    number = re.search(r"/staff/E0005/posts/(\d+)/end", admin.get("/staff/E0005").text)
+    assert number
+    shown = {"role": "manager", "unit": "S02", "last_day": day(-1)}
+    assert "刚刚更新过" in admin.post(f"/staff/E0005/posts/{number[1]}/end", shown).text
+    assert "在任" in admin.get("/staff/E0005").text
+
+
+def test_the_account_of_the_command_line_is_nobodys(enter: Enter, city: City) -> None:
+    with writing(city.workspace.sql) as connection:
+        local_analyst(connection, dt.datetime.now(dt.UTC))
+    admin = enter(ADMINISTRATOR)
+    assert "local" not in admin.get("/users").text.split("<main")[1]
+    for verb in ("reset", "disable", "enable", "unlock", "unbind", "sign-out"):
+        assert admin.post(f"/users/{verb}", {"login": " LOCAL "}).status_code == 404
+    with writing(city.workspace.sql) as connection:
+        assert local_analyst(connection, dt.datetime.now(dt.UTC)).whole_bank
+
+
+def test_a_login_of_somebody_else_is_not_touched(enter: Enter) -> None:
+    admin = enter(ADMINISTRATOR)
+    for verb in ("disable", "reset"):
+        assert admin.post(f"/users/{verb}", {"login": "e0005", "staff_no": "E0011"}).status_code == 404
+    assert enter(MANAGER).get("/today").status_code == 200
+
+
+def test_a_name_of_two_institutions_is_not_guessed(enter: Enter, city: City) -> None:
+    with writing(city.workspace.sql) as connection:
+        connection.execute(
+            sa.text("UPDATE institutions SET name = '城东支行' WHERE institution_code IN ('S02', 'S11')")
+        )
+    admin = enter(ADMINISTRATOR)
+    form = {"staff_no": "E0005", "role": "manager", "unit": "城东支行"}
+    refused = admin.post("/staff", form)
+    assert refused.status_code == 422
+    assert "S02" in refused.text
+    assert "S11" in refused.text
+    assert admin.get("/staff", params={"unit": "城东支行"}).status_code == 422
+    assert "岗位已登记" in admin.post("/staff", form | {"unit": "S11 城东支行"}).text
+    assert listed(admin.get("/staff?unit=S11&q=E0005").text) == {"E0005"}
+
+
+def test_empty_fields_are_named_in_chinese(enter: Enter) -> None:
+    browser = enter(SUB)
+    answer = browser.post("/staff/E0005/deputies", {"deputy": "E0006", "reason": "休假"})
+    assert answer.status_code == 422
+    assert "代理须写明截止日" in answer.text
+    assert 'value="休假"' in answer.text
+    wrong = enter(ADMINISTRATOR).post("/staff", {"staff_no": "E0005", "role": "king", "unit": "S01"})
+    assert "“岗位”不在可选值内" in wrong.text
+    assert "Input should" not in wrong.text

@@ -73,6 +73,7 @@ LABELS: Final = dict(GROUPS) | {
     "change.run": "运行",
     "change.rules": "规则或设置变更",
     "change.retention": "删除超期数据",
+    "change.retention_failed": "删除超期数据未成",
     "change.opt_out": "登记拒绝联系",
     "change.opt_in": "撤销拒绝联系",
     "task.claim": "认领任务",

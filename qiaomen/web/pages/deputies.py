@@ -18,7 +18,7 @@ from qiaomen.web.problems import ACCOUNT
 from qiaomen.web.visit import Visit, changing, now
 
 router = APIRouter()
-Deputy = Annotated[str, Form(min_length=1, max_length=64)]
+Deputy = Annotated[str, Form(max_length=64)]
 Day = Annotated[str, Form(max_length=10)]
 Reason = Annotated[str, Form(max_length=200)]
 
@@ -54,9 +54,9 @@ def _end(visit: Visit, staff_no: str, number: int) -> None:
 def name_deputy(
     visit: Annotated[Visit, Depends(changing)],
     staff_no: str,
-    deputy: Deputy,
-    until: Day,
-    reason: Reason,
+    deputy: Deputy = "",
+    until: Day = "",
+    reason: Reason = "",
     since: Day = "",
 ) -> Response:
     """Let a colleague stand in for this person."""
@@ -83,9 +83,9 @@ def end_deputy(visit: Annotated[Visit, Depends(changing)], staff_no: str, number
 @router.post(f"{ACCOUNT}/deputies")
 def name_own_deputy(
     visit: Annotated[Visit, Depends(changing)],
-    deputy: Deputy,
-    until: Day,
-    reason: Reason,
+    deputy: Deputy = "",
+    until: Day = "",
+    reason: Reason = "",
     since: Day = "",
 ) -> Response:
     """Let a colleague of the same institution stand in for the viewer."""

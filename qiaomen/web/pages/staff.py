@@ -25,7 +25,7 @@ from qiaomen.store import reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotFound, Role
 from qiaomen.web.numbers import RowNumber
 from qiaomen.web.people import ROLES, people_table, read_people
-from qiaomen.web.person import Typed, back_to, person_page, read_day
+from qiaomen.web.person import Typed, back_to, person_page, read_day, read_unit
 from qiaomen.web.visit import Visit, changing, now, signed_in
 
 router = APIRouter()
@@ -68,9 +68,11 @@ def list_page(
     visit.require(Action.SEE_STAFF)
     with reading(visit.sql) as connection:
         units = governed_institutions(visit.viewer, connection)
-        named = {name: code for code, name in units.items()}
-        unit = query.unit.strip()
-        wanted = StaffFilter(named.get(unit, unit), query.role, query.q, query.everybody)
+        try:
+            unit = read_unit(units, query.unit)
+        except InputRejected as refused:
+            unit, status, error = query.unit.strip(), HTTPStatus.UNPROCESSABLE_ENTITY, error or str(refused)
+        wanted = StaffFilter(unit, query.role, query.q, query.everybody)
         people = read_people(visit, connection, wanted, query.page)
     return visit.render(
         "staff.html",
@@ -107,7 +109,7 @@ def give_post(
     visit: Annotated[Visit, Depends(changing)],
     staff_no: Annotated[str, Form(min_length=1, max_length=64)],
     role: Annotated[Role, Form()],
-    unit: Annotated[str, Form(min_length=1, max_length=200)],
+    unit: Annotated[str, Form(max_length=200)] = "",
     name: Annotated[str, Form(max_length=100)] = "",
     since: Annotated[str, Form(max_length=10)] = "",
     until: Annotated[str, Form(max_length=10)] = "",
@@ -123,13 +125,13 @@ def give_post(
         with writing(visit.sql) as connection:
             if name.strip() and (known := staff_names(connection).get(number)):
                 raise Conflict(f"工号“{number}”已是{known}", remedy="在本人的页面登记岗位")
-            named = {text: code for code, text in governed_institutions(visit.viewer, connection).items()}
+            units = governed_institutions(visit.viewer, connection)
             add_post(
                 visit.viewer,
                 connection,
                 number,
                 role,
-                named.get(unit.strip(), unit.strip()),
+                read_unit(units, unit),
                 since=read_day(since, "起始日") or today_of(now()),
                 until=read_day(until, "截止日"),
                 capacity=int(capacity) if capacity.strip() else None,
@@ -152,6 +154,8 @@ def close_post(
     visit: Annotated[Visit, Depends(changing)],
     staff_no: str,
     post_id: RowNumber,
+    role: Annotated[str, Form(max_length=32)] = "",
+    unit: Annotated[str, Form(max_length=64)] = "",
     last_day: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """End a post of this person after its last day, today unless told otherwise."""
@@ -159,8 +163,15 @@ def close_post(
     try:
         with writing(visit.sql) as connection:
             held = show_staff(visit.viewer, connection, staff_no, today_of(now())).posts
-            if all(post.post_id != post_id for post in held):
+            post = next((each for each in held if each.post_id == post_id), None)
+            if post is None:
                 raise NotFound(f"没有编号为 {post_id} 的岗位", remedy="刷新页面")
+            # What the page showed under this number; it may be another post since.
+            if (role or post.role.value, unit or post.institution_code) != (
+                post.role.value,
+                post.institution_code,
+            ):
+                raise Conflict("岗位刚刚更新过", remedy="核对后再办")
             day = read_day(last_day, "最后一天") or today_of(now())
             end_post(visit.viewer, connection, post_id, day, now=now())
     except (InputRejected, Conflict) as error:

@@ -18,12 +18,14 @@ from qiaomen.bank import (
     list_users,
     reset_password,
     set_active,
+    show_staff,
     sign_out_user,
+    today_of,
     unbind_user,
     unlock_user,
 )
 from qiaomen.store import reading, writing
-from qiaomen.vocab import ROLE_LABELS, Conflict, InputRejected, Role
+from qiaomen.vocab import ROLE_LABELS, Conflict, InputRejected, NotFound, Role
 from qiaomen.web.person import DONE, address_of, back_to, person_page
 from qiaomen.web.visit import Visit, changing, now, signed_in
 
@@ -60,6 +62,16 @@ def _page(visit: Visit, *, status: int = 200, error: str = "", done: str = "") -
         done=DONE.get(done, ""),
         moment=now(),
     )
+
+
+def _require_own(visit: Visit, staff_no: str, login: str) -> None:
+    """Refuse a login that is not that of the person on whose page the form stands."""
+    if not staff_no:
+        return
+    with reading(visit.sql) as connection:
+        person = show_staff(visit.viewer, connection, staff_no, today_of(now()))
+    if person.login != login.strip().lower():
+        raise NotFound("用户不存在", remedy="刷新页面")
 
 
 def _refused(visit: Visit, staff_no: str, error: Exception) -> Response:
@@ -122,6 +134,7 @@ def create(
 def reset(visit: Annotated[Visit, Depends(changing)], login: Login, staff_no: StaffNo = "") -> Response:
     """Give an account a new password and show it."""
     visit.require(Action.MANAGE_USERS)
+    _require_own(visit, staff_no, login)
     with writing(visit.sql) as connection:
         password = reset_password(visit.viewer, connection, login, now=now())
     return _shown(visit, login, "", password, staff_no)
@@ -133,6 +146,7 @@ def step(
 ) -> Response:
     """Take one step on an account."""
     visit.require(Action.MANAGE_USERS)
+    _require_own(visit, staff_no, login)
     try:
         with writing(visit.sql) as connection:
             STEPS[verb](visit.viewer, connection, login)
