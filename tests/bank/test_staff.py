@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,6 +21,7 @@ from qiaomen.bank import (
     Viewer,
     acting_on,
     add_post,
+    add_user,
     audit_rows,
     create_user,
     create_users_for_staff,
@@ -347,3 +351,50 @@ def test_a_person_without_staff_number_deputises_for_nobody(bank: sa.Engine) -> 
     viewer = who(bank, "extern")
     assert viewer.stand_ins == ()
     assert replace(viewer, roles=frozenset()).manager_nos == frozenset()
+
+
+def at_once(bank: sa.Engine, work: Callable[[sa.Connection], object], threads: int = 4) -> list[str]:
+    """Do the same from several threads in transactions of their own; return how each ended."""
+    ready = threading.Barrier(threads)
+
+    def one(_: int) -> str:
+        ready.wait()
+        try:
+            with writing(bank) as connection:
+                work(connection)
+        except Conflict:
+            return "conflict"
+        return "done"
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sorted(pool.map(one, range(threads)))
+
+
+def test_of_several_at_once_one_is_entered(bank: sa.Engine) -> None:
+    admin, until = who(bank, "z1"), TODAY + timedelta(days=3)
+    only_one = ["conflict"] * 3 + ["done"]
+    assert (
+        at_once(bank, lambda c: add_post(admin, c, "M1", Role.MANAGER, "S2", since=TODAY, now=NOW))
+        == only_one
+    )
+    assert (
+        at_once(
+            bank, lambda c: add_post(admin, c, "N5", Role.MANAGER, "S3", since=TODAY, name="新人", now=NOW)
+        )
+        == only_one
+    )
+    assert (
+        at_once(
+            bank,
+            lambda c: delegate(admin, c, "M1", "M2", since=TODAY, until=until, reason="休假", now=NOW),
+        )
+        == only_one
+    )
+    logins = itertools.count()
+    assert (
+        at_once(
+            bank,
+            lambda c: add_user(admin, c, f"n5-{next(logins)}", "新人", role=None, staff_no="N5", now=NOW),
+        )
+        == only_one
+    )
