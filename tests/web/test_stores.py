@@ -105,5 +105,32 @@ def test_odd_texts_and_days_are_refused_or_kept_but_no_fault(
                 assert answer.status_code == 422, (address, form)
 
 
+def test_every_number_in_an_address_is_bounded(tmp_path: Path) -> None:
+    """A number that no store can hold is refused or unknown, at every route that takes one."""
+    city = build_city(tmp_path / "city")
+    app = create_app(city.workspace)
+    browsers = [Browser(app).sign_in(login, city.passwords[login]) for login in ("e0001", "e0002", "e0005")]
+    body = {"event": "recycle", "version": 1, "idempotency_key": "k", "to": "closed", "reason": "x"}
+    asked = 0
+    for route in iter_route_contexts(app.routes):
+        path = str(getattr(route, "path", ""))
+        numbers = [name for name in _names(path) if name.endswith(("_id", "number"))]
+        if not numbers or path.startswith(ABROAD):
+            continue
+        given = {name: GIVEN.get(name, "1") for name in _names(path)} | dict.fromkeys(numbers, "9" * 29)
+        address = path.replace(":path", "").format(**given)
+        for browser in browsers:
+            for method in sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"}):
+                headers = {"X-CSRF-Token": browser.token}
+                more = (
+                    {"json": body} if path.startswith("/api/") else {"data": body | {"csrf": browser.token}}
+                )
+                sent = {} if method == "GET" else more
+                answer = browser.client.request(method, address, headers=headers, **sent)
+                assert answer.status_code < 500, (method, address, answer.text[:300])
+                asked += 1
+    assert asked > 40
+
+
 def _names(path: str) -> list[str]:
     return [part.partition("}")[0].partition(":")[0] for part in path.split("{")[1:]]

@@ -11,6 +11,7 @@ from qiaomen.bank import Action
 from qiaomen.connectors import CrmUpdate, receive_crm_update
 from qiaomen.dispatch import TaskEvent
 from qiaomen.store import writing
+from qiaomen.web.numbers import RowNumber
 from qiaomen.web.visit import Visit, api_visit
 
 router = APIRouter(tags=["tasks"])
@@ -44,7 +45,7 @@ class UpdateReceipt(BaseModel):
     "/tasks/{task_id}/updates", summary="Tell what the CRM did to a task; repeats and disorder do no harm"
 )
 def update(
-    visit: Annotated[Visit, Depends(api_visit)], task_id: int, body: Annotated[UpdateRequest, Body()]
+    visit: Annotated[Visit, Depends(api_visit)], task_id: RowNumber, body: Annotated[UpdateRequest, Body()]
 ) -> UpdateReceipt:
     """Take one update; the same key again gives the first receipt, 409 where it came with other content."""
     visit.require(Action.WORK_TASKS)
