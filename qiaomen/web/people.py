@@ -91,35 +91,35 @@ def sign_chip(person: StaffRow, state: SignInState | None, moment: dt.datetime) 
     return Chip("正常", "green")
 
 
+def posts_cell(person: StaffRow) -> Cell:
+    """Say where somebody works today, and until when where that is known."""
+    held = [post for post in person.posts if post.in_force]
+    note = "；".join(span(post.since, post.until) for post in held if post.until)
+    return Cell("；".join(map(post_words, held)) or "无在任岗位", note=note, tone="" if held else "soft")
+
+
+def deputies_cell(person: StaffRow, deputies: Sequence[Delegation]) -> Cell:
+    """Say who stands in for somebody, and for whom he does."""
+    given = [row for row in deputies if row.principal_no == person.staff_no]
+    taken = [row for row in deputies if row.deputy_no == person.staff_no]
+    words = [f"由 {row.deputy} 代理" for row in given] + [f"代 {row.principal}" for row in taken]
+    return Cell("；".join(words), note="；".join(span(row.since, row.until) for row in given + taken))
+
+
+def sign_cell(person: StaffRow, state: SignInState | None, moment: dt.datetime) -> Cell:
+    """Say how somebody stands at the entrance, and when he last came in."""
+    last = f"最近 {formats.moment(state.last_login_at)}" if state and state.last_login_at else ""
+    return Cell(chips=(sign_chip(person, state, moment),), note=last)
+
+
+def name_cell(person: StaffRow) -> Cell:
+    """Name somebody, with the way to his page."""
+    return Cell(person.name, f"/staff/{quote(person.staff_no, safe='')}", person.staff_no)
+
+
 def people_table(people: People, number: int, query: Sequence[tuple[str, str]]) -> TableView:
-    """Lay one page of staff out."""
-    moment = now()
-    given = {
-        person.staff_no: [row for row in people.deputies if row.principal_no == person.staff_no]
-        for person in people.page.staff
-    }
-    taken = {
-        person.staff_no: [row for row in people.deputies if row.deputy_no == person.staff_no]
-        for person in people.page.staff
-    }
-
-    def posts(person: StaffRow) -> Cell:
-        held = [post for post in person.posts if post.in_force]
-        note = "；".join(span(post.since, post.until) for post in held if post.until)
-        return Cell("；".join(map(post_words, held)) or "无在任岗位", note=note, tone="" if held else "soft")
-
-    def deputies(person: StaffRow) -> Cell:
-        words = [f"由 {row.deputy} 代理" for row in given[person.staff_no]]
-        words += [f"代 {row.principal}" for row in taken[person.staff_no]]
-        spans = [span(row.since, row.until) for row in given[person.staff_no] + taken[person.staff_no]]
-        return Cell("；".join(words), note="；".join(spans))
-
-    def sign(person: StaffRow) -> Cell:
-        state = people.signs.get(person.staff_no)
-        last = f"最近 {formats.moment(state.last_login_at)}" if state and state.last_login_at else ""
-        return Cell(chips=(sign_chip(person, state, moment),), note=last)
-
-    tasks = people.tasks
+    """Lay one page of staff out; open tasks are counted for those alone who may see tasks."""
+    moment, tasks = now(), people.tasks
     counted: tuple[ColumnView[StaffRow], ...] = ()
     if tasks is not None:
         counted = (
@@ -128,14 +128,13 @@ def people_table(people: People, number: int, query: Sequence[tuple[str, str]]) 
             ),
         )
     columns: tuple[ColumnView[StaffRow], ...] = (
-        ColumnView(
-            "姓名",
-            lambda person: Cell(person.name, f"/staff/{quote(person.staff_no, safe='')}", person.staff_no),
-        ),
-        ColumnView("岗位", posts),
-        ColumnView("代理", deputies),
+        ColumnView("姓名", name_cell),
+        ColumnView("岗位", posts_cell),
+        ColumnView("代理", lambda person: deputies_cell(person, people.deputies)),
         *counted,
-        ColumnView("登录", sign, fixed=True),
+        ColumnView(
+            "登录", lambda person: sign_cell(person, people.signs.get(person.staff_no), moment), fixed=True
+        ),
     )
     return table(
         columns,

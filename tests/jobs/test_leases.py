@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,14 @@ from qiaomen.jobs import Workspace, init_workspace, load_files
 from qiaomen.jobs.leases import kept_lease
 from qiaomen.store import jobs, reading, writing
 from qiaomen.vocab import Conflict
+from tests.clocks import Hands
 
 START = datetime(2026, 6, 30, 2, tzinfo=UTC)
 
 
-@dataclass
-class Hands:
-    """A clock that a test sets."""
-
-    at: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
 @pytest.fixture
 def hands() -> Hands:
-    return Hands()
+    return Hands(START)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from qiaomen.jobs import (
 from qiaomen.registry import COMPANIES, COMPANY_RECORDS, LOADS, REJECTS
 from qiaomen.store import jobs, reading, writing
 from qiaomen.vocab import Conflict, InputRejected, NotAllowed, Role
+from tests.clocks import Hands
 
 # The shipped source `companies` allows 3,650 days.
 FIRST, LATER, TODAY = (datetime(year, 6, 30, 2, tzinfo=UTC) for year in (2010, 2020, 2026))
@@ -34,19 +34,9 @@ DAYS = timedelta(days=3650)
 ROLELESS = Viewer(1, "x", "x", frozenset({Role.MANAGER}))
 
 
-@dataclass
-class Hands:
-    """A clock that a test sets."""
-
-    at: datetime = FIRST
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
 @pytest.fixture
 def hands() -> Hands:
-    return Hands()
+    return Hands(FIRST)
 
 
 @pytest.fixture

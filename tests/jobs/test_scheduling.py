@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time as clock_time
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -20,24 +19,15 @@ from qiaomen.jobs.scheduling import latest_turns, queue_due
 from qiaomen.jobs.tidying import tidy
 from qiaomen.settings import Settings
 from qiaomen.store import jobs, migrate, open_sql, outbox, reading, take_turn, turns, writing
+from tests.clocks import Hands
 
 START = datetime(2026, 6, 30, 10, tzinfo=ZONE)
 DAY = timedelta(days=1)
 
 
-@dataclass
-class Hands:
-    """A clock that a test sets."""
-
-    at: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.at.astimezone(UTC)
-
-
 @pytest.fixture
 def hands() -> Hands:
-    return Hands()
+    return Hands(START)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,22 +16,13 @@ from qiaomen.jobs.working import recycle
 from qiaomen.settings import FILE_NAME
 from qiaomen.store import jobs, outbox, reading, writing
 from qiaomen.vocab import Conflict, NotAllowed
+from tests.clocks import Hands
 from tests.walks.city import Demo, count
 
 START = datetime(2026, 6, 30, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECRET = "a secret of the double, thirty-two characters"
 JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
-
-
-@dataclass
-class Hands:
-    """A clock that a test sets."""
-
-    at: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.at
 
 
 @JUMPS
@@ -126,7 +116,7 @@ def moving(own_city: Demo) -> Iterator[tuple[Workspace, Hands]]:
     path = own_city.root / FILE_NAME
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("as_of")]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    hands = Hands()
+    hands = Hands(START)
     workspace = Workspace(own_city.root, clock=hands)
     yield workspace, hands
     workspace.sql.dispose()
@@ -159,7 +149,7 @@ def test_deadlines_around_a_jump_lose_no_task(moving: tuple[Workspace, Hands]) -
 
 @JUMPS
 def test_a_worker_goes_on_around_a_jump(tmp_path: Path, jump: timedelta) -> None:
-    hands = Hands()
+    hands = Hands(START)
     workspace = init_workspace(tmp_path / "w", clock=hands)
     work_forever(workspace, once=True)
     for step in (jump, timedelta(minutes=11), -jump, timedelta(minutes=11)):

@@ -41,6 +41,11 @@ def _name(visit: Visit, principal: str, deputy: str, since: str, until: str, rea
         )
 
 
+def _typed(deputy: str, since: str, until: str, reason: str) -> dict[str, str]:
+    """Return what the form of a refused delegation is filled with again."""
+    return {"deputy": deputy, "deputy_since": since, "deputy_until": until, "deputy_reason": reason}
+
+
 def _end(visit: Visit, staff_no: str, number: int) -> None:
     """End a delegation that this person gave or got; any other does not exist here."""
     with writing(visit.sql) as connection:
@@ -65,7 +70,7 @@ def name_deputy(
     try:
         _name(visit, staff_no, deputy, since, until, reason)
     except (InputRejected, Conflict) as error:
-        given = {"deputy": deputy, "deputy_since": since, "deputy_until": until, "deputy_reason": reason}
+        given = _typed(deputy, since, until, reason)
         return person_page(
             visit, staff_no, status=HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error), given=given
         )
@@ -95,7 +100,7 @@ def name_own_deputy(
             raise InputRejected("该账号没有对应的员工，不能设代理", remedy="由员工本人或管理员办理")
         _name(visit, visit.viewer.staff_no, deputy, since, until, reason)
     except (InputRejected, Conflict) as error:
-        given = {"deputy": deputy, "deputy_since": since, "deputy_until": until, "deputy_reason": reason}
+        given = _typed(deputy, since, until, reason)
         return account_page(visit, status=HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error), given=given)
     return RedirectResponse(f"{ACCOUNT}?done=deputy", HTTPStatus.SEE_OTHER)
 
