@@ -13,8 +13,8 @@ from fuzzing import LEFT_OUT, fuzz, operations
 
 CALLS = int(os.environ.get("FUZZ_CALLS", "2000"))
 SEED = int(os.environ.get("FUZZ_SEED", "20260601"))
-# A manager, a branch administrator and a head-office analyst of the small city.
-LOGINS = ("e0001", "e0003", "e0005")
+# An analyst of the head office, the administrator of the system, one of a branch, a manager of the small city.
+LOGINS = ("e0001", "e0002", "e0003", "e0005")
 
 
 @pytest.mark.parametrize("login", LOGINS)
