@@ -11,7 +11,7 @@ comma := ,
 # pyspark is 430 MB: tests take it only where Java can run it (.ci/run installs Java first).
 EXTRAS := $(if $(shell command -v java 2>/dev/null),test$(comma)spark,test)
 
-.PHONY: setup demo test lint bench bench-ops soak screenshots clean
+.PHONY: setup demo test lint bench bench-matching bench-ops soak screenshots clean
 
 $(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 / Python 3.11 or newer is needed")'
@@ -47,6 +47,11 @@ bench: $(STAMPS)/test
 soak: $(STAMPS)/test
 	nice $(BIN)/python -m soak $(SOAK)
 	FUZZ_CALLS=20000 nice $(BIN)/pytest tests/web/test_fuzz.py
+
+# MATCHING=FOLDER adds the case of a folder (registry, customers, former_names as Parquet).
+bench-matching: $(STAMPS)/test
+	$(BIN)/python -m benchmarks.matching_scale
+	$(if $(MATCHING),$(BIN)/python -m benchmarks.matching $(MATCHING))
 
 bench-ops: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.ops
