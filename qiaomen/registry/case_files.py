@@ -18,17 +18,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qiaomen.registry.clusters import comparable_names
 from qiaomen.registry.lookup import Matcher
 from qiaomen.registry.match_index import build_match_index
 from qiaomen.registry.matching import match_customers
-from qiaomen.registry.names import normalise_names
 from qiaomen.registry.readers import normal_header, open_rows, suffix
 from qiaomen.registry.sources import FileFormat
 from qiaomen.registry.tables import COMPANIES, COMPANY_NAMES
 from qiaomen.vocab import InputRejected
 
 # A change of how an index is made or read gives it another number, so that a kept one is not read wrongly.
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 AT_ONCE: Final = 20_000
 LARGEST_ID: Final = 2**62
 WRITABLE: Final = (".csv", ".parquet")
@@ -81,7 +81,7 @@ def read_registry(path: Path, former: Path | None) -> tuple[pa.Table, pa.Table]:
     numbers = _numbers(rows, "rid", path)
     _refuse_repeats(numbers, rows, "rid", path)
     names = pc.fill_null(rows["name"], "")
-    norm = normalise_names(names)
+    norm = _comparable(names)
     companies = COMPANIES.conform(
         pa.table(
             {
@@ -99,7 +99,7 @@ def read_registry(path: Path, former: Path | None) -> tuple[pa.Table, pa.Table]:
         owners = _numbers(old, "rid", former)
         _refuse_unknown(owners, numbers, old, former)
         earlier = pc.fill_null(old["old"], "")
-        listed.append(_named(owners, earlier, normalise_names(earlier), "former"))
+        listed.append(_named(owners, earlier, _comparable(earlier), "former"))
     return companies, pa.concat_tables(listed)
 
 
@@ -244,6 +244,11 @@ def _refuse_unknown(owners: pa.Array, numbers: pa.Array, rows: pa.Table, path: P
             where=f"{path.name} 第 {rows['line'][unknown[0]].as_py()} 行",
             remedy="改正 rid，或删去这一行",
         )
+
+
+def _comparable(names: Any) -> pa.Array:
+    """Return normal forms; a masked name (**商贸有限公司) stays as written, so that the index leaves it out."""
+    return comparable_names(names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names)
 
 
 def _named(numbers: pa.Array, names: Any, norm: Any, kind: str) -> pa.Table:

@@ -27,6 +27,17 @@ KINDS: Final = ("legal", "former", "short")
 FACTORS: Final = (1.0, 0.5)
 """Weight of a pair of characters by how far they stand apart: neighbours, one between."""
 _SHIFT: Final = np.uint64(21)
+_AT_ONCE: Final = 100_000
+_READ: Final = (
+    "company_id",
+    "uscc",
+    "name",
+    "origin",
+    "region_code",
+    "phone",
+    "legal_representative",
+    "address",
+)
 
 
 def index_text(name: str, parts: NameParts) -> str:
@@ -86,20 +97,25 @@ def unpack(blob: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], position:
 
 def build_match_index(companies: pa.Table, company_names: pa.Table) -> Arrays:
     """Build the index over companies of origin registry, by all their legal, former and short names."""
-    listed = companies.filter(pc.equal(companies["origin"], "registry")).sort_by("company_id")
+    listed = companies.select(_READ).filter(pc.equal(companies["origin"], "registry")).sort_by("company_id")
     numbers = ints(listed["company_id"])
-    named = company_names.filter(
+    named = company_names.select(["company_id", "name_norm", "kind"]).filter(
         pc.and_(
             pc.is_in(company_names["company_id"], value_set=pa.array(numbers, pa.int64())),
             pc.is_in(company_names["kind"], value_set=pa.array(KINDS)),
         )
     )
-    readable = [not is_masked(name or "") for name in named["name_norm"].to_pylist()]
-    named = named.filter(pa.array(readable, pa.bool_()))
-    names = [name or "" for name in named["name_norm"].to_pylist()]
+    names = pc.fill_null(named["name_norm"], "").to_pylist()
+    readable = pa.array((not is_masked(name) for name in names), pa.bool_())
+    if pc.any(pc.invert(readable)).as_py():
+        named = named.filter(readable)
+        names = pc.fill_null(named["name_norm"], "").to_pylist()
     owner = np.searchsorted(numbers, ints(named["company_id"])).astype(np.int32)
     kind = ints(pc.index_in(named["kind"], value_set=pa.array(KINDS))).astype(np.int8)
-    return _companies(listed, numbers) | _names(names, owner, kind)
+    # Names first: sorting their pairs is the peak, and goes before the lists of companies are there.
+    by_name = _names(names, owner, kind)
+    del named, names
+    return by_name | _companies(listed, numbers)
 
 
 def _companies(listed: pa.Table, numbers: npt.NDArray[np.int64]) -> Arrays:
@@ -130,9 +146,8 @@ def _companies(listed: pa.Table, numbers: npt.NDArray[np.int64]) -> Arrays:
 
 
 def _names(names: Sequence[str], owner: npt.NDArray[np.int32], kind: npt.NDArray[np.int8]) -> Arrays:
-    parts = [parse_name(name) for name in names]
-    texts = [index_text(name, part) for name, part in zip(names, parts, strict=True)]
-    whole_hash, core_hash = hash_texts(names), hash_texts(part.core for part in parts)
+    texts, core_hash = _taken_apart(names)
+    whole_hash = hash_texts(names)
     by_name, by_core = np.argsort(whole_hash, kind="stable"), np.argsort(core_hash, kind="stable")
     blob, starts = pack(names)
     return {
@@ -148,10 +163,33 @@ def _names(names: Sequence[str], owner: npt.NDArray[np.int32], kind: npt.NDArray
     }
 
 
-def _postings(texts: Sequence[str]) -> Arrays:
-    gram, doc, distance = pairs_of(texts)
+def _taken_apart(names: Sequence[str]) -> tuple[list[str], npt.NDArray[np.uint64]]:
+    """Return the index text and the hash of the core of each name; the parts of a chunk are dropped with it."""
+    texts: list[str] = []
+    hashes = [np.zeros(0, np.uint64)]
+    for start in range(0, len(names), _AT_ONCE):
+        chunk = names[start : start + _AT_ONCE]
+        parts = [parse_name(name) for name in chunk]
+        texts += [index_text(name, part) for name, part in zip(chunk, parts, strict=True)]
+        hashes.append(hash_texts(part.core for part in parts))
+    return texts, np.concatenate(hashes)
+
+
+def _all_pairs(
+    texts: Sequence[str],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Return what ``pairs_of`` does, sorted by pair; texts are worked on by chunks, as sorting needs much room."""
+    found = [pairs_of(texts[start : start + _AT_ONCE]) for start in range(0, max(len(texts), 1), _AT_ONCE)]
+    gram = np.concatenate([part[0] for part in found])
+    doc = np.concatenate([part[1] + np.int32(at * _AT_ONCE) for at, part in enumerate(found)])
+    distance = np.concatenate([part[2] for part in found])
+    del found
     order = np.argsort(gram, kind="stable")
-    gram, doc, distance = gram[order], doc[order], distance[order]
+    return gram[order], doc[order], distance[order]
+
+
+def _postings(texts: Sequence[str]) -> Arrays:
+    gram, doc, distance = _all_pairs(texts)
     fresh = np.flatnonzero(np.r_[True, gram[1:] != gram[:-1]]) if len(gram) else np.zeros(0, np.int64)
     start = np.r_[fresh, len(gram)].astype(np.int64)
     frequency = np.diff(start)

@@ -192,3 +192,15 @@ def test_an_empty_list_gives_an_empty_answer(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "out.parquet").column_names == [
         "cid", "rid", "outcome", "relation", "probability", "evidence",
     ]  # fmt: skip
+
+
+def test_a_masked_registered_name_is_matched_by_nobody(tmp_path: Path) -> None:
+    rows = [*REGISTRY, ("11", "**市**商贸有限公司", "")]
+    registry = write(tmp_path / "registry.csv", ("rid", "name", "uscc"), rows)
+    wanted = [("a", "市商贸有限公司", ""), ("b", "**市**商贸有限公司", ""), ("c", "市商贸", "")]
+    customers = write(tmp_path / "customers.csv", ("cid", "name", "uscc"), wanted)
+    out, candidates = tmp_path / "out.csv", tmp_path / "candidates.csv"
+    match_files(registry, customers, out, candidates=candidates)
+    assert {row["rid"] for row in read(out).values()} == {-1}
+    with candidates.open(encoding="utf-8", newline="") as file:
+        assert "11" not in {row["rid"] for row in csv.DictReader(file)}
